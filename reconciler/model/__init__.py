@@ -1,0 +1,1 @@
+"""Values: what every other layer speaks in. No decisions, no effects."""

@@ -1,0 +1,254 @@
+"""The fleet: what `fleet.yaml` says, one environment of it, and all resources together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from reconciler.model.documents import Document
+from reconciler.model.findings import Finding
+from reconciler.model.quantities import Cpu, Duration, Memory
+from reconciler.model.refs import Ref
+from reconciler.model.spec import Bool, EnvName, Int, Name, Spec, Text
+
+Registry = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$", max_length=255)]
+"""A registry and the path in it: `ghcr.io/acme`."""
+Driver = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){0,3}$", examples=["535.183.01"])]
+Value = str | Bool | Int | float
+
+
+class Gpu(Spec):
+    """The GPU of a machine."""
+
+    model: str
+    memory: Memory
+    """All of the card's memory."""
+    driver: Driver
+    """NVIDIA driver version; images say with `cuda` what they need."""
+    share: str = "nvidia.com/gpu"
+    """The Kubernetes resource that stands for a share of the card."""
+
+
+class Machine(Spec):
+    """A machine that services are placed on."""
+
+    memory: Memory
+    cpu: Cpu | None = None
+    gpu: Gpu | None = None
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels of its Kubernetes node; by default `fleetwright.dev/machine: NAME`."""
+    stands_for: tuple[Name, ...] = ()
+    """In an environment: the machines of `fleet.yaml` that this one stands in for."""
+
+
+class Hardware(Spec):
+    """A hardware profile: what one replica asks for."""
+
+    cpu: Cpu
+    memory: Memory
+    """Request and limit: a pod that needs more is a wrong profile, not a bigger pod."""
+    cpu_limit: Cpu | None = None
+    gpu_memory: Memory = 0
+    """Share of one GPU's memory; zero means no GPU."""
+
+
+class Tier(Spec):
+    """What tenants of a tier may have."""
+
+    features: tuple[str, ...] = ()
+    quotas: dict[str, str | Int] = Field(default_factory=dict)
+    """Defaults for the quotas of its tenants."""
+
+
+class Guards(Spec):
+    """How much an apply may take down before a person must say so."""
+
+    percent: Annotated[Int, Field(ge=0, le=100)] = 10
+    services: Annotated[Int, Field(ge=0)] = 20
+
+
+class Sync(Spec):
+    """How the operator keeps an environment in step with git."""
+
+    interval: Duration = 60_000
+    prune: Bool = True
+    guards: Guards = Guards()
+    approval: Literal["none", "prune", "always"] = "prune"
+    deadline: Duration = 600_000
+    """How long one wave may take to become healthy."""
+
+
+class KubernetesTarget(Spec):
+    """A Kubernetes cluster, found by the ordinary kubeconfig rules."""
+
+    context: str | None = None
+    kubeconfig: str | None = None
+    simulated: Bool = False
+    """No kubelet stands behind it; all output says so."""
+
+
+class Target(Spec):
+    """Where an environment lives: exactly one of these."""
+
+    kubernetes: KubernetesTarget | None = None
+    local: Spec | None = None
+    memory: Spec | None = None
+
+
+class DebianBase(Spec):
+    """A root file system assembled from Debian packages."""
+
+    suite: Name
+    packages: tuple[str, ...] = ()
+
+
+class Base(Spec):
+    """What stands in for an external base image."""
+
+    debian: DebianBase | None = None
+    registry: str | None = None
+
+
+class BuilderDefaults(Spec):
+    """Which builder makes images."""
+
+    engine: Literal["dagger", "buildah"] = "dagger"
+    platforms: tuple[str, ...] = ("linux/amd64",)
+
+
+class GateDefaults(Spec):
+    """What every image must pass unless its own spec says otherwise."""
+
+    fail_on: tuple[Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"], ...] = ("HIGH", "CRITICAL")
+    unfixed: Literal["fail", "warn"] = "fail"
+
+
+class Notification(Spec):
+    """Where changes of state are told."""
+
+    url: str | None = None
+    secret: str | None = None
+    events: tuple[str, ...] = ()
+
+
+class EnvironmentSpec(Spec):
+    """One place where the fleet lives. It overrides fleet-level fields only."""
+
+    id: Name | None = None
+    """Labels every object; fixed at first install. By default `FLEET-ENVIRONMENT`."""
+    target: Target
+    registry: Registry | None = None
+    cache: str | None = None
+    image_pull_secret: Name | None = None
+    lock: str = "fleet.lock"
+    builder: BuilderDefaults | None = None
+    namespace_prefix: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]*)?$", max_length=20)] = ""
+    machines: dict[Name, Machine] | None = None
+    sync: Sync | None = None
+    values: dict[EnvName, Value] = Field(default_factory=dict)
+    assume_hardware: Bool = False
+    """Places GPU services although no machine has the GPU: for tests and dry trials."""
+    unlocked: Literal["block", "tag"] = "block"
+    """A service whose image is not in the lock yet: `block` keeps what runs, `tag` renders `REGISTRY/NAME:unlocked`."""
+    bases: dict[str, Base] = Field(default_factory=dict)
+
+
+class FleetSpec(Spec):
+    """What holds for the whole fleet."""
+
+    default_environment: Name
+    """The environment of a bare `fleet apply`; never production."""
+    organisation: str | None = None
+    registry: Registry = "localhost:5000"
+    cache: str | None = None
+    machines: dict[Name, Machine] = Field(default_factory=dict)
+    hardware: dict[Name, Hardware] = Field(default_factory=dict)
+    tiers: dict[Name, Tier] = Field(default_factory=dict)
+    waves: dict[Int, Text] = Field(default_factory=dict)
+    """Waves by number: each starts when what changes in the one before is healthy."""
+    policy: Name | None = None
+    """The pack of tenants that name none."""
+    sync: Sync = Sync()
+    builder: BuilderDefaults = BuilderDefaults()
+    gate: GateDefaults = GateDefaults()
+    notifications: dict[Name, Notification] = Field(default_factory=dict)
+    observability: dict[Name, Text] = Field(default_factory=dict)
+    """Machine -> service (`tenant/name`) that takes its start-up reports."""
+    values: dict[EnvName, Value] = Field(default_factory=dict)
+    """Values that specs read as `${env.NAME}`; environments may give others of the same type."""
+    environments: dict[Name, EnvironmentSpec]
+
+
+S_co = TypeVar("S_co", bound=Spec, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[S_co]):
+    """A spec that parsed."""
+
+    ref: Ref
+    spec: S_co
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    document: Document
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that owns it; empty for kinds of the whole fleet."""
+        return self.ref.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All that a source declares. `broken` names what has a file that did not parse: it is kept, never updated, never pruned."""
+
+    name: str
+    spec: FleetSpec | None
+    """None while `fleet.yaml` is missing or broken: then nothing at all may be done."""
+    document: Document | None
+    resources: Mapping[Ref, Resource[Spec]]
+    broken: frozenset[Ref]
+    findings: tuple[Finding, ...]
+
+    def of_kind(self, kind: str) -> Iterator[Resource[Spec]]:
+        """Resources of one kind, in order of name."""
+        return (resource for ref, resource in self.resources.items() if ref.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment with the fleet's defaults merged in."""
+
+    name: str
+    id: str
+    target: Target
+    registry: str
+    cache: str
+    image_pull_secret: str | None
+    lock: str
+    builder: BuilderDefaults
+    namespace_prefix: str
+    machines: Mapping[str, Machine]
+    stands_for: Mapping[str, str]
+    """Machine as specs name it -> machine of this environment."""
+    sync: Sync
+    values: Mapping[str, Value]
+    assume_hardware: bool
+    unlocked: Literal["block", "tag"]
+    bases: Mapping[str, Base] = field(default_factory=dict)
+
+    @property
+    def simulated(self) -> bool:
+        """No kubelet stands behind the target: readiness is played."""
+        return self.target.kubernetes is not None and self.target.kubernetes.simulated
+
+    def namespace(self, tenant: str) -> str:
+        """The namespace of a tenant here."""
+        return self.namespace_prefix + tenant
+
+
+SYSTEM_NAMESPACE = "fleetwright-system"
+"""Where inventories and Leases live."""

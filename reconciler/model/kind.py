@@ -1,0 +1,64 @@
+"""A kind: one record of a spec type and the pure functions that know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reconciler.model.findings import Code, Finding
+from reconciler.model.fleet import Fleet
+from reconciler.model.graph import Graph
+from reconciler.model.holds import ImageUse, Needs
+from reconciler.model.manifests import Draft
+from reconciler.model.refs import Link, Ref
+from reconciler.model.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a check may see besides its resource: the fleet, and how names resolve."""
+
+    fleet: Fleet
+    links: Callable[[Ref], Iterable[tuple[Link, Ref]]]
+    """A resource's links that resolve, each with what it resolves to."""
+    backlinks: Callable[[Ref], Iterable[Ref]]
+    files: frozenset[str]
+    """Every path of the source."""
+    contents: Callable[[str], bytes | None]
+    """Bytes of a file of the source by its path."""
+
+
+def _nothing(*_: Any) -> tuple[()]:
+    return ()
+
+
+def _none(*_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind. The spec's type is `Any` in the callables: a table of kinds cannot be typed by row."""
+
+    name: str
+    """As documents say it: `ToolCatalog`."""
+    folder: str
+    """Below `specs/`: `tool-catalogs`."""
+    scope: Literal["fleet", "tenant"]
+    """`tenant`: the file stands in a folder of its tenant."""
+    spec: type[Spec]
+    plural: str
+    """Of its custom resource: `fleettoolcatalogs`."""
+    short_names: tuple[str, ...] = ()
+    codes: tuple[Code, ...] = ()
+    links: Callable[[Any], Iterable[Link]] = _nothing
+    """(resource) -> every mention of another spec."""
+    checks: Callable[[Any, Scene], Iterable[Finding]] = _nothing
+    """(resource, scene) -> findings that need no environment."""
+    render: Callable[[Any, Graph], Iterable[Draft]] = _nothing
+    """(resource, graph) -> the objects it stands for."""
+    needs: Callable[[Any, Fleet], Needs | None] = _none
+    """(resource, fleet) -> what it asks of a machine, or None when it runs nowhere by itself."""
+    image: Callable[[Any], ImageUse | None] = _none
+    """(resource) -> the image it runs, or None."""

@@ -1,0 +1,71 @@
+"""The base of every model that reads YAML, and the small types that specs share."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+API_VERSION = "fleetwright.dev/v1alpha1"
+GROUP = "fleetwright.dev"
+
+Int = Annotated[int, Strict()]
+Bool = Annotated[bool, Strict()]
+
+
+class Spec(BaseModel):
+    """Frozen, closed to unknown fields; snake_case here, camelCase in YAML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True)
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a date such as 2026-12-31") from None
+
+
+Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-12-31"]})]
+
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+NAME_LENGTH = 52
+"""Longest name: a Job of a CronJob appends 11 characters to a label value of 63 (Kubernetes `CronJob` reference)."""
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=NAME_LENGTH)]
+LinkName = Annotated[
+    str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?/)?[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=2 * NAME_LENGTH + 1)
+]
+"""`web`, or `platform/web` for a thing of another tenant."""
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=256)]
+Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
+PortName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=15)]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+HttpPath = Annotated[str, Field(pattern=r"^/[^\s]*$", max_length=1024)]
+Sha256 = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
+"""An image tag (OCI distribution specification)."""
+
+
+class Metadata(Spec):
+    """Name, labels and annotations of a spec. The name must be the file's name."""
+
+    name: Name
+    labels: dict[Annotated[str, Field(max_length=316)], Annotated[str, Field(max_length=63)]] = Field(default_factory=dict)
+    annotations: dict[Annotated[str, Field(max_length=316)], str] = Field(default_factory=dict)
+
+
+S = TypeVar("S", bound=Spec)
+
+
+class Envelope(Spec, Generic[S]):
+    """A whole document, as JSON Schema describes it to editors."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: S

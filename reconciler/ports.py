@@ -1,0 +1,186 @@
+"""Ports: what the flow needs of the world. Adapters implement them; fakes are real implementations held to the same contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from reconciler.model.documents import SourceTree
+from reconciler.model.manifests import Body, ObjectId, Observed
+from reconciler.model.plan import Plan
+from reconciler.model.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The target took the object, or would take it; `body` is what stands there then."""
+
+    body: Body
+    created: bool
+    """There was no such object before (HTTP 201)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The target's answer was no. `status` and `reason` are those of a Kubernetes Status object."""
+
+    status: int
+    reason: str
+    message: str
+    fields: tuple[str, ...] = ()
+    """Paths of the fields that were refused, where it says so."""
+    managers: tuple[str, ...] = ()
+    """Other field managers, where the refusal is a conflict of ownership."""
+
+
+Answer = Accepted | Refused
+
+
+class Unreachable(Exception):
+    """No answer that means anything: no cluster, wrong credentials, a broken connection past all retries.
+
+    The message is a sentence; `fix` says what to do; `ambiguous` that a write may or may not have happened.
+    """
+
+    def __init__(self, message: str, fix: str = "", *, ambiguous: bool = False) -> None:
+        super().__init__(message)
+        self.fix = fix
+        self.ambiguous = ambiguous
+
+
+class EventKind(StrEnum):
+    """What a watch saw."""
+
+    SET = "set"
+    """Added or modified."""
+    GONE = "gone"
+    """Deleted."""
+    LOST = "lost"
+    """The watch was interrupted: list again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a watch; `observed` is None only when the watch was lost."""
+
+    kind: EventKind
+    observed: Observed | None
+
+
+class Cluster(Protocol):
+    """A target that holds objects with Kubernetes' semantics of server-side apply, labels and preconditions.
+
+    Every method may raise Unreachable. Retries of 429 and 5xx (as long as it is safe) are the adapter's business.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where this is, for people: `kubernetes, context fleet`."""
+
+    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> tuple[Observed, ...]:
+        """All objects of these (group, kind) with these labels, in every namespace. Kinds that the target does not serve have none."""
+
+    async def read(self, id: ObjectId) -> Observed | None:
+        """One object of any kind in SHAPES, or a Lease or Namespace; None where there is none."""
+
+    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
+        """Server-side apply as MANAGER. `metadata.uid` and `metadata.resourceVersion` in the body are preconditions (409 otherwise)."""
+
+    async def put(self, body: Body) -> Answer:
+        """Create an object, or replace the version that `metadata.resourceVersion` names (409 otherwise): compare and set."""
+
+    async def patch_managers(self, observed: Observed, managers: Iterable[str]) -> Answer:
+        """Hand the fields of these managers over to MANAGER, so that the next apply removes what is not desired."""
+
+    async def delete(self, observed: Observed) -> Answer:
+        """Delete exactly this version of this object (uid and resourceVersion preconditions), in the background."""
+
+    def watch(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> AsyncIterator[Event]:
+        """Changes from now on: first every object as SET, then what happens. LOST means that a new list follows. Never ends by itself."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class Clock(Protocol):
+    """Time, as the shell gives it."""
+
+    def now(self) -> datetime:
+        """Now, with a time zone."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Source(Protocol):
+    """Where specs come from."""
+
+    def tree(self, revision: str | None = None) -> SourceTree:
+        """The files at a revision; None is the work tree. Raises SourceUnavailable."""
+
+
+class SourceUnavailable(Exception):
+    """The source cannot be read: no such revision, no repository. The message says which."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class RunState(StrEnum):
+    """Where a run is. See `docs/reference/runs.md`."""
+
+    PENDING = "pending"
+    PLANNING = "planning"
+    PLANNED = "planned"
+    RUNNING = "running"
+    PAUSED = "paused"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One attempt to reach a revision, as the ledger remembers it."""
+
+    id: str
+    environment: str
+    revision: str
+    plan_hash: str
+    state: RunState
+    started: datetime
+    ended: datetime | None
+    author: str
+    summary: Mapping[str, int] = field(default_factory=dict)
+    message: str = ""
+
+
+class Ledger(Protocol):
+    """History: losing it harms nothing. Failures to write are reported, never raised into the flow."""
+
+    def begin(self, run: RunRecord, plan: Plan) -> None:
+        """A run starts."""
+
+    def finish(self, run: RunRecord, result: Result) -> None:
+        """A run ended."""
+
+    def runs(self, environment: str, limit: int) -> tuple[RunRecord, ...]:
+        """The newest runs first."""
+
+
+class Progress(Protocol):
+    """Who wants to know how a run goes (a terminal, an operator's log)."""
+
+    def phase(self, name: str, total: int) -> None:
+        """A phase of so many things begins."""
+
+    def step(self, id: ObjectId, text: str) -> None:
+        """One thing is done."""
+
+    def say(self, text: str) -> None:
+        """A sentence for whoever waits."""
