@@ -19,12 +19,17 @@ SHARD = 5000
 """Entries in one ConfigMap: at 110 bytes each well under the 1 MiB that etcd takes."""
 
 
+_AWAITED = "!"
+
+
 class Entry(NamedTuple):
     """One object: the spec it came from, and its uid once it is known."""
 
     path: str
     uid: str
     tenant: str
+    awaited: bool = False
+    """A run changed it and has not seen it healthy yet: the next run waits for it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,10 @@ def _entries(key: str, lines: str, tenant: str) -> Iterable[tuple[ObjectId, Entr
     kind, _, group = key.partition(".")
     for line in lines.splitlines():
         place, _, rest = line.partition(" ")
-        uid, _, path = rest.partition(" ")
+        mark, _, path = rest.partition(" ")
+        uid = mark.rstrip(_AWAITED)
         namespace, _, name = place.rpartition("/")
-        yield ObjectId(group, kind, namespace, name), Entry(path, "" if uid == "-" else uid, tenant)
+        yield ObjectId(group, kind, namespace, name), Entry(path, "" if uid == "-" else uid, tenant, mark.endswith(_AWAITED))
 
 
 def encode(entries: Mapping[ObjectId, Entry], environment_id: str, fence: int, guards: Guards) -> dict[str, dict[str, Any]]:
@@ -86,7 +92,9 @@ def _shard(
     data: dict[str, list[str]] = defaultdict(list)
     for identity, entry in pairs:
         place = f"{identity.namespace}/{identity.name}" if identity.namespace else identity.name
-        data[f"{identity.kind}.{identity.group}" if identity.group else identity.kind].append(f"{place} {entry.uid or '-'} {entry.path}")
+        data[f"{identity.kind}.{identity.group}" if identity.group else identity.kind].append(
+            f"{place} {entry.uid or '-'}{_AWAITED * entry.awaited} {entry.path}"
+        )
     name = f"inventory-{environment_id}" + (f"-{tenant}" if tenant else "") + (f"-{number}" if number else "")
     labels = {MANAGED_BY: MANAGER, ENVIRONMENT_LABEL: environment_id, INVENTORY_LABEL: "true"}
     return {
