@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from reconciler.core.health import Failed, Health, Healthy, Progressing, waits
 from reconciler.core.waves import Write, early, guarded, late, of_stage, waves
+from reconciler.flow import told
 from reconciler.flow.bookkeeping import NAMESPACE, Books, FenceLost, is_settled
 from reconciler.flow.fan import Stop, fan
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.planning import Planned, preview
-from reconciler.flow.verdict import Endings, interrupted, told
+from reconciler.flow.verdict import Endings, interrupted
 from reconciler.flow.wait import await_health
 from reconciler.flow.writing import remove, write
 from reconciler.model.manifests import ObjectId, Stage
@@ -39,8 +40,7 @@ class Account:
     uids: dict[ObjectId, str] = field(default_factory=dict)
     health: dict[ObjectId, Health] = field(default_factory=dict)
 
-    @property
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         """Whether a write failed."""
         return any(outcome.status is Status.FAILED for outcome in self.outcomes)
 
@@ -108,19 +108,19 @@ class _Run:
             return Ending.FAILED, told.preflight(refused, self._account.outcomes)
         await self._remove("make room", early(self._plan))
         await self._write("tenants", of_stage(self._plan, Stage.TENANCY))
-        if self._account.failed or self._stop.is_set:
+        if self._account.has_failed() or self._stop.is_set():
             return self._verdict()
         bad = await self._waves()
         if bad is not None:
             return bad
-        if self._account.failed or self._stop.is_set:
+        if self._account.has_failed() or self._stop.is_set():
             return self._verdict()
         await self._remove("prune", late(self._plan))
         return self._verdict()
 
     async def _preflight(self) -> dict[ObjectId, Refused]:
         manifests = [manifest for manifest in self._planned.desired if manifest.id in self._planned.deferred]
-        if not manifests or self._account.failed:
+        if not manifests or self._account.has_failed():
             return {}
         self._progress.phase("preflight", len(manifests))
         answers = await preview(self._cluster, manifests, self._planned.world, self._planned.options)
@@ -139,7 +139,7 @@ class _Run:
                 if bad:
                     return bad
             await self._write(f"wave {wave.number}" if wave.number is not None else "holds", wave.writes)
-            if self._account.failed or self._stop.is_set:
+            if self._account.has_failed() or self._stop.is_set():
                 return None
             changed = {step.manifest.id for step in wave.writes if waits(step.manifest.body)}
             if wave.number is None:
@@ -172,7 +172,7 @@ class _Run:
         environment = self._planned.graph.environment
         state = await await_health(self._cluster, self._clock, environment, ids, self._stop, self._settings.wave_seconds, seen)
         self._account.health.update(state)
-        if self._stop.is_set:
+        if self._stop.is_set():
             return interrupted(self._stop.reason), told.stopped(self._stop.reason, self._account.outcomes)
         sick = {id: health for id, health in state.items() if isinstance(health, Failed)}
         if sick:
@@ -182,13 +182,13 @@ class _Run:
 
     async def _write(self, phase: str, steps: Iterable[Write]) -> None:
         steps = tuple(steps)
-        if not steps or self._stop.is_set or self._account.failed:
+        if not steps or self._stop.is_set() or self._account.has_failed():
             return
         self._progress.phase(phase, len(steps))
         standing = [step for step in steps if not waits(step.manifest.body)]
         workloads = [step for step in steps if waits(step.manifest.body)]
         for group in (standing, workloads):
-            if not self._account.failed:
+            if not self._account.has_failed():
                 await fan(group, self._one, self._stop)
 
     async def _one(self, step: Write) -> None:
@@ -199,7 +199,7 @@ class _Run:
         self._progress.step(outcome.id, outcome.reason or outcome.action + "d")
 
     async def _remove(self, phase: str, steps: tuple[Delete, ...]) -> None:
-        if not steps or self._stop.is_set or self._account.failed:
+        if not steps or self._stop.is_set() or self._account.has_failed():
             return
         self._progress.phase(phase, len(steps))
 
@@ -227,9 +227,9 @@ class _Run:
 
     def _verdict(self) -> Endings:
         outcomes = self._account.outcomes
-        if self._account.failed:
+        if self._account.has_failed():
             return Ending.FAILED, told.failed(outcomes, self._rest())
-        if self._stop.is_set:
+        if self._stop.is_set():
             return interrupted(self._stop.reason), told.stopped(self._stop.reason, outcomes)
         held = tuple(step for step in self._plan.steps if isinstance(step, Delete) and step.guarded)
         suspended = tuple(step for step in self._plan.steps if not isinstance(step, Delete | Block) and guarded(step))

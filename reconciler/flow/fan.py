@@ -25,7 +25,6 @@ class Stop:
         self.reason = self.reason or reason
         self._event.set()
 
-    @property
     def is_set(self) -> bool:
         """Whether somebody asked."""
         return self._event.is_set()
@@ -46,7 +45,7 @@ async def fan(items: Iterable[T], work: Callable[[T], Awaitable[R]], stop: Stop 
 
     async def worker() -> None:
         for number, item in queue:
-            if failures or (stop is not None and stop.is_set):
+            if failures or (stop is not None and stop.is_set()):
                 return
             try:
                 results[number] = await work(item)

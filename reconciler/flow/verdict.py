@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from reconciler.flow import told
 from reconciler.model.result import Ending
 
 Endings = tuple[Ending, str]
@@ -12,6 +11,3 @@ Endings = tuple[Ending, str]
 def interrupted(reason: str) -> Ending:
     """A lost Lease is another writer's; anything else is a person's wish."""
     return Ending.LOCKED if "Lease" in reason else Ending.CANCELLED
-
-
-__all__ = ["Endings", "interrupted", "told"]
