@@ -47,6 +47,10 @@ PortName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=15)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 HttpPath = Annotated[str, Field(pattern=r"^/[^\s]*$", max_length=1024)]
 Sha256 = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+SecretKey = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$", max_length=253 + 1 + 253, examples=["registry-db/url"])
+]
+"""A key of a Kubernetes Secret in the tenant's namespace: `secret/key`. Never a value."""
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
 """An image tag (OCI distribution specification)."""
 
