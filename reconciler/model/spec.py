@@ -21,6 +21,15 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True)
 
 
+def exactly_one(model: BaseModel, *fields: str) -> None:
+    """Raises ValueError with a sentence unless exactly one of these fields is given."""
+    given = [field for field in fields if getattr(model, field) is not None]
+    if len(given) != 1:
+        names = [model.__class__.model_fields[field].alias or field for field in fields]
+        found = f"{' and '.join(to_camel(field) for field in given)} are given" if given else "none is given"
+        raise ValueError(f"exactly one of {', '.join(names[:-1])} or {names[-1]} is needed; {found}")
+
+
 def _date(value: Any) -> date:
     if isinstance(value, date):
         return value

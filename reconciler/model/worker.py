@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.model.quantities import Duration
-from reconciler.model.spec import Int, LinkName, Name, Port, PortName, SecretKey, Spec
+from reconciler.model.spec import Int, LinkName, Name, Port, PortName, SecretKey, Spec, exactly_one
 
 CelerySymbol = Annotated[
     str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$", max_length=200, examples=["core_tasks.app:app"])
@@ -27,6 +27,11 @@ class Connection(Spec):
     """Number of the Redis database."""
     secret: SecretKey | None = None
     """A secret with a URL that Celery understands: `core-broker/url`."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Connection:
+        exactly_one(self, "service", "secret")
+        return self
 
 
 class Queue(Spec):
