@@ -49,7 +49,7 @@ def link(fleet: Fleet, kinds: tuple[Kind, ...]) -> Linking:
     unresolved: set[Ref] = set()
     for resource in sorted(fleet.resources.values(), key=lambda resource: resource.ref):
         ref, found = resource.ref, []
-        for mention in names.kinds[ref.kind].links(resource):
+        for mention in (*names.kinds[ref.kind].links(resource), *_tenant_of(ref, names)):
             target = names.resolve(mention, ref, resource.document)
             if isinstance(target, Finding):
                 findings.append(target)
@@ -132,6 +132,12 @@ class _Names:
 def _to_broken(mention: Link, target: Ref, resource: Resource[Spec]) -> Finding:
     message = f"{target.kind} `{mention.name}` has errors; until they are fixed this is kept as it runs"
     return codes.BROKEN.at(resource.document.place(mention.pointer), message, f"fix {target}", resource.ref)
+
+
+def _tenant_of(ref: Ref, names: _Names) -> Iterator[Link]:
+    """What stands in a tenant's folder needs that tenant; the order does not."""
+    if ref.tenant and "Tenant" in names.kinds:
+        yield Link("Tenant", ref.tenant, ("metadata", "name"), ordered=False)
 
 
 def _of_fleet(fleet: Fleet, names: _Names) -> Iterator[Finding]:
