@@ -154,8 +154,8 @@ def _of_fleet(fleet: Fleet, names: _Names) -> Iterator[Finding]:
 def _mentions(spec: FleetSpec) -> Iterator[Link]:
     if spec.policy is not None:
         yield Link("PolicyPack", spec.policy, ("spec", "policy"), ordered=False)
-    for machine, service in spec.observability.items():
-        yield Link("Service", service, ("spec", "observability", machine), ordered=False)
+    for machine, centre in spec.observability.items():
+        yield Link("Service", centre.service, ("spec", "observability", machine, "service"), ordered=False)
 
 
 def _needed(links: Iterable[tuple[Link, Ref]]) -> frozenset[Ref]:

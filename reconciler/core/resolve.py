@@ -16,7 +16,7 @@ from reconciler.model.documents import SourceTree
 from reconciler.model.findings import Code, Finding, Place, error, ordered
 from reconciler.model.fleet import Environment, Fleet, Resource
 from reconciler.model.graph import Choice, Graph, Placement
-from reconciler.model.holds import Hold, Needs
+from reconciler.model.holds import Hold
 from reconciler.model.kind import Kind
 from reconciler.model.lock import Lock
 from reconciler.model.refs import Ref
@@ -47,7 +47,7 @@ def resolve(
     found: list[Finding] = []
     filled, unfit = _filled(fleet, environment, table)
     found += unfit
-    wrong = {finding.subject for finding in (*findings, *unfit) if finding.is_error and finding.subject in fleet.resources}
+    wrong = {ref for ref in (finding.subject for finding in (*findings, *unfit) if finding.is_error) if ref and ref in fleet.resources}
     kept = _closure(fleet.broken | wrong | linking.unresolved, linking)
     resources = {ref: filled[ref] for ref in linking.order if ref in filled and ref not in kept}
     needs = {ref: need for ref, resource in resources.items() if (need := table[ref.kind].needs(resource, fleet))}

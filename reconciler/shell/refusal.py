@@ -16,7 +16,12 @@ class Refusal(click.ClickException):
     def __init__(self, message: str, fix: str = "", code: Exit = Exit.USAGE) -> None:
         super().__init__(message)
         self.fix = fix
-        self.exit_code = int(code)
+        self.code = code
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """What click exits with."""
+        return int(self.code)
 
     def show(self, file: IO[Any] | None = None) -> None:
         """On stderr, with the fix below."""
