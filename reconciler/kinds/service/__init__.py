@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from reconciler.kinds.service.links import links
+from reconciler.kinds.service.naming import image
+from reconciler.kinds.service.render import render
 from reconciler.kinds.service.spec import ServiceSpec
 from reconciler.model.kind import Kind
 
@@ -14,4 +16,6 @@ KIND = Kind(
     plural="fleetservices",
     short_names=("fsvc",),
     links=links,
+    render=render,
+    image=image,
 )
