@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from reconciler.adapters.memory import MemoryCluster, MemoryStore
+from tests.adapters.box import box, plain_git
 from tests.adapters.contract import Target
+
+__all__ = ["box", "plain_git", "target"]
 
 _COUNT = itertools.count(1)
 

@@ -55,7 +55,7 @@ def tier_named(name: str) -> Tier:
 def find(program: str) -> Path | None:
     """An installed program, first found wins."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    for folder in ([Path(assets)] if assets else []):
+    for folder in [Path(assets)] if assets else []:
         if os.access(folder / program, os.X_OK):
             return folder / program
     if on_path := shutil.which(program):

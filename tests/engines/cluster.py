@@ -159,7 +159,9 @@ def upstream_ready(url: str, pki: Path) -> bool:
     context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
     try:
-        with urllib.request.urlopen(f"{url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions?limit=1", timeout=2, context=context) as got:
+        with urllib.request.urlopen(
+            f"{url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions?limit=1", timeout=2, context=context
+        ) as got:
             return bool(got.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -210,7 +212,16 @@ def start(cluster: Cluster, found: Engines, *, stages: bool, tied: bool, delay: 
     if cluster.tier is Tier.SHADOW:
         assert found.types
         ensure("apiserver", apiserver_command(cluster, found), lambda: upstream_ready(inside, pki))
-        module = [sys.executable, "-m", "tests.engines.shadow", pki, inside, str(cluster.ports["shadow"]), cluster.state / "token", found.types]
+        module = [
+            sys.executable,
+            "-m",
+            "tests.engines.shadow",
+            pki,
+            inside,
+            str(cluster.ports["shadow"]),
+            cluster.state / "token",
+            found.types,
+        ]
         ensure("shadow", module, lambda: answers(f"{cluster.url}/readyz", cluster.authority, cluster.token))
     else:
         ensure("apiserver", apiserver_command(cluster, found), lambda: answers(f"{cluster.url}/readyz", cluster.authority, cluster.token))

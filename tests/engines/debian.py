@@ -119,7 +119,9 @@ def extract_schemas(root: Path, into: Path) -> None:
 def build(into: Path, say: Say) -> str:
     """Fills `into` with `apiserver` and `types.json`, and returns their version. Takes minutes, and 4 GB of disk while it runs."""
     if not shutil.which("apt-get"):
-        raise EngineMissing("no kube-apiserver was found, and without apt-get none can be built: set KUBEBUILDER_ASSETS to a folder that has one")
+        raise EngineMissing(
+            "no kube-apiserver was found, and without apt-get none can be built: set KUBEBUILDER_ASSETS to a folder that has one"
+        )
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="debian-", dir=into.parent) as scratch:
         work = Path(scratch)

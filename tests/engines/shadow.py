@@ -143,7 +143,11 @@ class Shadows:
     ) -> Answer:
         """One request to an inside path; the answer comes rewritten, unless it is wanted raw."""
         async with self.session.request(method, self.upstream + path, data=body, headers={**IDENTITY, **(headers or {})}) as got:
-            kept = {name: got.headers[name] for name in ("Content-Type", "Retry-After", "Warning", "ETag", "Last-Modified") if name in got.headers}
+            kept = {
+                name: got.headers[name]
+                for name in ("Content-Type", "Retry-After", "Warning", "ETag", "Last-Modified")
+                if name in got.headers
+            }
             answer = await got.read()
             return Answer(got.status, answer if raw else outside(answer), kept)
 
@@ -178,7 +182,10 @@ class Shadows:
         if event["type"] == "DELETED":
             self.served.pop(name, None)
         elif name and spec:
-            self.served[name] = {"group": spec["group"], "versions": [{"name": one["name"], "served": one["served"]} for one in spec["versions"]]}
+            self.served[name] = {
+                "group": spec["group"],
+                "versions": [{"name": one["name"], "served": one["served"]} for one in spec["versions"]],
+            }
 
     # -------------------------------------------------------------- namespaces
 
