@@ -35,7 +35,7 @@ IDENTITY = {"Accept-Encoding": "identity"}
 NAMESPACED = re.compile(r"/(?:api|apis/[^/]+)/[^/]+/namespaces/([^/]+)/([^/]+)(?:/([^/]+))?(?:/([^/]+))?")
 NAMESPACE_PATH = re.compile(r"/api/v1/namespaces(?:/([^/]+))?(?:/(status|finalize))?")
 OUTSIDE = ((f'"{CORE}/v1"'.encode(), b'"v1"'), (f'"{CORE}"'.encode(), b'""'), (f"/apis/{CORE}/v1".encode(), b"/api/v1"),
-           (f".{CORE}".encode(), b""), (f".{SUFFIX}".encode(), b""), (NAMESPACES.encode(), b"namespaces"))  # fmt: skip
+           (f".{CORE}".encode(), b""), (f"{CORE}/v1".encode(), b"/v1"), (f".{SUFFIX}".encode(), b""), (NAMESPACES.encode(), b"namespaces"))  # fmt: skip
 
 Body = dict[str, Any]
 
@@ -120,6 +120,8 @@ def present_namespace(value: Any) -> Any:
         if not metadata["finalizers"]:
             del metadata["finalizers"]
     metadata["managedFields"] = [entry for entry in metadata.get("managedFields", ()) if entry.get("manager") != MANAGER]
+    if not metadata["managedFields"]:
+        del metadata["managedFields"]
     if "spec" in value or "status" in value:
         value.setdefault("status", {})["phase"] = "Terminating" if "deletionTimestamp" in metadata else "Active"
     return value
