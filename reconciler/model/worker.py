@@ -89,3 +89,11 @@ class WorkerSpec(Spec):
     def first_queue(self) -> str:
         """The queue of tasks that name none."""
         return self.default_queue or min(self.queues)
+
+
+CONFIGURATION = "/etc/fleetwright/celery.json"
+"""Where the runtime in an image finds Celery's settings."""
+TASKS = "/etc/fleetwright/tasks.json"
+"""Where it finds what it must know of each task beyond Celery."""
+RUN_TASK = ("python3", "-m", "fleet_runtime", "run")
+"""Runs one task by its name, in the foreground; ends with 0 when it succeeded."""
