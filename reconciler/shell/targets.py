@@ -1,0 +1,44 @@
+"""Targets: the adapter for where an environment lives."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from reconciler.model.fleet import Environment
+from reconciler.ports import Cluster
+from reconciler.shell.refusal import Refusal
+
+
+@asynccontextmanager
+async def connected(environment: Environment, root: Path) -> AsyncIterator[Cluster]:
+    """The environment's target, closed at the end."""
+    cluster = await _connect(environment, root)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+async def _connect(environment: Environment, root: Path) -> Cluster:
+    target = environment.target
+    if target.kubernetes is not None:
+        from reconciler.adapters.cluster import connect
+
+        kubeconfig = target.kubernetes.kubeconfig
+        return await connect(context=target.kubernetes.context, kubeconfig=str(root / kubeconfig) if kubeconfig else None)
+    if target.memory is not None:
+        from reconciler.adapters.memory import MemoryCluster
+
+        return MemoryCluster()
+    raise Refusal(f"environment {environment.name} has a target that this version cannot reach", "use `target: {kubernetes: {}}`")
+
+
+def place_of(environment: Environment) -> str:
+    """Where an environment lives, for headers: `kubernetes, context fleet (simulated)`."""
+    target = environment.target
+    if target.kubernetes is None:
+        return "memory" if target.memory is not None else "local"
+    where = f"context {target.kubernetes.context}" if target.kubernetes.context else target.kubernetes.kubeconfig or "current context"
+    return f"kubernetes, {where}" + (", simulated" if environment.simulated else "")
