@@ -26,8 +26,9 @@ OWN_ENV = ("FLEETWRIGHT_REPORT_URL", "FLEETWRIGHT_SERVICE", "FORCE_IMAGE_TAG", "
 # The restricted Pod Security Standard, and a read-only root on top of it.
 _CONTAINER_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
 _SECCOMP = {"type": "RuntimeDefault"}
+TMP = "/tmp"  # noqa: S108 - a path in the container
 _TMP_VOLUME = {"name": "tmp", "emptyDir": {}}
-_TMP_MOUNT = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 - a path in the container
+_TMP_MOUNT = {"name": "tmp", "mountPath": TMP}
 _GIT_SHA = re.compile(r"^\d{8}-([0-9a-f]{7,40})$")
 _DEFAULT_GRACE = 30
 _LATE_START = 600

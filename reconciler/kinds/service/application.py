@@ -19,8 +19,8 @@ from reconciler.model.graph import Graph
 from reconciler.model.manifests import Draft
 from reconciler.model.quantities import seconds
 from reconciler.model.refs import Ref
-from reconciler.model.worker import CONFIGURATION, RUN_TASK, TASKS, Connection, Queue, WorkerSpec
-from reconciler.model.workload import Pod, Timetable, cron_job, deployment, selector
+from reconciler.model.worker import BROKER_URL, CONFIGURATION, RESULT_BACKEND, RUN_TASK, TASKS, Connection, Queue, WorkerSpec
+from reconciler.model.workload import TMP, Pod, Timetable, cron_job, deployment, selector
 
 WORKER, BEAT, JOB = "worker", "beat", "job"
 _SETTINGS = "celery"
@@ -53,7 +53,7 @@ def _tasks(here: Setting) -> Iterator[Ref]:
 def _base(here: Setting, worker: WorkerSpec, plain: Pod, files: dict[str, Any]) -> Pod:
     """What all pods of the application have in common: settings and where the broker is."""
     env, secrets = dict(plain.env), dict(plain.secrets)
-    for variable, connection in (("CELERY_BROKER_URL", worker.broker), ("CELERY_RESULT_BACKEND", worker.result_backend)):
+    for variable, connection in ((BROKER_URL, worker.broker), (RESULT_BACKEND, worker.result_backend)):
         if connection is None:
             continue
         if connection.secret is not None:
@@ -81,7 +81,7 @@ def _redis(connection: Connection, tenant: str, graph: Graph) -> str:
 
 
 def _workers(here: Setting, worker: WorkerSpec, base: Pod) -> Iterator[dict[str, Any]]:
-    plain = pod(here, None)
+    health = here.spec.health
     for name, queue in sorted(worker.queues.items()):
         hardware = _hardware(here, queue.hardware)
         body = replace(
@@ -90,8 +90,8 @@ def _workers(here: Setting, worker: WorkerSpec, base: Pod) -> Iterator[dict[str,
             component=WORKER,
             args=_celery(worker, WORKER, *_worker_flags(name, queue)),
             hardware=hardware,
-            ports=plain.ports,
-            probes=plain.probes,
+            ports=here.spec.ports,
+            probes=probes(health, here.spec.ports) if health is not None else {},
         )
         replicas = here.replicas(scaling.fewest(here.spec) if queue.replicas is None else queue.replicas)
         recreate = hardware.gpu_memory > 0 or storage.exclusive(here.spec)
@@ -114,7 +114,7 @@ def _beat(here: Setting, worker: WorkerSpec, base: Pod) -> Iterator[dict[str, An
     """Two beats would start everything twice: the old one goes before the new one comes."""
     if worker.beat is None:
         return
-    flags = ("--schedule", "/tmp/celerybeat-schedule", "--pidfile", "", "--loglevel", "INFO")  # noqa: S108 - a path in the container
+    flags = ("--schedule", f"{TMP}/celerybeat-schedule", "--pidfile", "", "--loglevel", "INFO")
     body = replace(
         base,
         name=f"{here.name}-{BEAT}",

@@ -23,14 +23,6 @@ def most(spec: ServiceSpec) -> int:
     return spec.autoscale.max if spec.autoscale is not None else fewest(spec)
 
 
-def pods(spec: ServiceSpec) -> int:
-    """Pods that a service may come to, those of its queues included."""
-    if spec.worker is None:
-        return most(spec)
-    queues = sum(fewest(spec) if queue.replicas is None else queue.replicas for queue in spec.worker.queues.values())
-    return queues + (spec.worker.beat is not None) + (spec.worker.flower is not None)
-
-
 def autoscaler(name: str, namespace: str, autoscale: Autoscale) -> dict[str, Any]:
     """The HorizontalPodAutoscaler."""
     targets = {"cpu": autoscale.cpu, "memory": autoscale.memory}
