@@ -23,6 +23,7 @@ KUBEBUILDER = Path("/usr/local/kubebuilder/bin")
 # The index that controller-runtime's setup-envtest reads: releases -> archive -> {hash (sha512), selfLink}.
 ENVTEST_INDEX = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
 ENVTEST_PREFIX = "envtest-"
+ETCD_PREFIX = "etcd-"
 REACH_SECONDS = 4.0
 
 Say = Callable[[str], None]
@@ -99,20 +100,21 @@ def download_envtest(releases: dict[str, dict[str, dict[str, str]]], into: Path,
     return version
 
 
+def etcd(say: Say) -> Path:
+    """etcd, where it is installed; else the one of Debian, from the cache."""
+    return find("etcd") or (cache.reuse(ETCD_PREFIX) or cache.make(ETCD_PREFIX, lambda into: debian.etcd(into, say))) / "etcd"
+
+
 def real(say: Say) -> Engines | None:
-    server, etcd = find("kube-apiserver"), find("etcd")
-    if server and etcd:
-        return Engines(Tier.REAL, etcd, server)
+    if server := find("kube-apiserver"):
+        return Engines(Tier.REAL, etcd(say), server)
     folder = envtest(say)
-    return Engines(Tier.REAL, etcd or folder / "etcd", server or folder / "kube-apiserver") if folder else None
+    return Engines(Tier.REAL, folder / "etcd", folder / "kube-apiserver") if folder else None
 
 
 def shadow(say: Say) -> Engines:
-    etcd = find("etcd")
-    if not etcd:
-        raise EngineMissing("etcd is missing: apt-get install etcd-server, or set KUBEBUILDER_ASSETS to a folder that has it")
     folder = cache.reuse(debian.PREFIX) or cache.make(debian.PREFIX, lambda into: debian.build(into, say))
-    return Engines(Tier.SHADOW, etcd, folder / "apiserver", folder / "types.json")
+    return Engines(Tier.SHADOW, etcd(say), folder / "apiserver", folder / "types.json")
 
 
 def engines(tier: Tier | None, say: Say) -> Engines:

@@ -36,23 +36,30 @@ def run(command: Sequence[str | Path], cwd: Path, env: dict[str, str] | None = N
     return done.stdout
 
 
+def release() -> str:
+    """The code name of this machine's Debian release, such as bookworm."""
+    found = re.search(r"^VERSION_CODENAME=(\S+)$", Path("/etc/os-release").read_text(), re.MULTILINE)
+    return found[1] if found else "stable"
+
+
 def mirror(cwd: Path) -> str:
     """The Debian mirror that this machine's own apt sources name for its own release."""
-    codename = re.search(r"^VERSION_CODENAME=(\S+)$", Path("/etc/os-release").read_text(), re.MULTILINE)
     listing = run(["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"], cwd)
     for line in listing.splitlines():
-        release, _, uri = line.partition(" ")
-        if codename and release == codename[1]:
+        suite, _, uri = line.partition(" ")
+        if suite == release():
             return uri
     raise EngineMissing("the apt sources of this machine name no mirror for its Debian release")
 
 
-def private_apt(work: Path) -> list[str]:
-    """Options that give apt its own lists and state under `work`, with one source: the suite that has the packages."""
+def private_apt(work: Path, suite: str) -> list[str]:
+    """Options that give apt its own, fresh lists and state under `work`, with one suite as its source."""
+    if not shutil.which("apt-get"):
+        raise EngineMissing("it can be had from Debian packages only where apt-get is: set KUBEBUILDER_ASSETS to a folder that has the engines")
     for folder in ("state/lists/partial", "cache/archives/partial", "parts"):
         (work / folder).mkdir(parents=True)
     signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
-    (work / "sources.list").write_text(f"deb {signed}{mirror(work)} {SUITE} main\n")
+    (work / "sources.list").write_text(f"deb {signed}{mirror(work)} {suite} main\n")
     (work / "status").touch()
     options = {
         "Dir::Etc::sourcelist": work / "sources.list",
@@ -66,7 +73,9 @@ def private_apt(work: Path) -> list[str]:
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
     }
-    return [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+    apt = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+    run(["apt-get", *apt, "-q", "update"], work)
+    return apt
 
 
 def choose(apt: list[str], work: Path) -> tuple[str, dict[str, str]]:
@@ -118,16 +127,11 @@ def extract_schemas(root: Path, into: Path) -> None:
 
 def build(into: Path, say: Say) -> str:
     """Fills `into` with `apiserver` and `types.json`, and returns their version. Takes minutes, and 4 GB of disk while it runs."""
-    if not shutil.which("apt-get"):
-        raise EngineMissing(
-            "no kube-apiserver was found, and without apt-get none can be built: set KUBEBUILDER_ASSETS to a folder that has one"
-        )
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="debian-", dir=into.parent) as scratch:
         work = Path(scratch)
         say("building an API server from Debian packages, once: about 5 minutes on 2 cores")
-        apt = private_apt(work)
-        run(["apt-get", *apt, "-q", "update"], work)
+        apt = private_apt(work, SUITE)
         go, packages = choose(apt, work)
         say(f"  downloading {len(packages)} source packages, about 300 MB")
         root = fetch(apt, packages, work)
@@ -138,4 +142,18 @@ def build(into: Path, say: Say) -> str:
     seconds = time.monotonic() - began
     seal(into, version=version, go=go, seconds=round(seconds, 1))
     say(f"  built {version} in {seconds:.0f} s; it is kept in the cache")
+    return version
+
+
+def etcd(into: Path, say: Say) -> str:
+    """Fills `into` with the etcd of this machine's Debian release, without installing it (that would start a service); its version."""
+    with tempfile.TemporaryDirectory(prefix="debian-", dir=into.parent) as scratch:
+        work = Path(scratch)
+        say("fetching etcd from Debian packages, once: some seconds")
+        run(["apt-get", *private_apt(work, release()), "-q", "download", "etcd-server"], work)
+        archive = next(work.glob("*.deb"))
+        version = run(["dpkg-deb", "-f", archive, "Version"], work).strip()
+        run(["dpkg-deb", "-x", archive, work / "root"], work)
+        shutil.copy2(work / "root/usr/bin/etcd", into / "etcd")
+    seal(into, version=version)
     return version

@@ -20,7 +20,7 @@ import orjson
 import yaml
 from aiohttp import web
 
-from tests.engines import merge
+from tests.engines import merge, openapi
 from tests.engines.schemas import CORE, KINDS, NAMESPACES, SUFFIX, definitions
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -35,7 +35,7 @@ IDENTITY = {"Accept-Encoding": "identity"}
 NAMESPACED = re.compile(r"/(?:api|apis/[^/]+)/[^/]+/namespaces/([^/]+)/([^/]+)(?:/([^/]+))?(?:/([^/]+))?")
 NAMESPACE_PATH = re.compile(r"/api/v1/namespaces(?:/([^/]+))?(?:/(status|finalize))?")
 OUTSIDE = ((f'"{CORE}/v1"'.encode(), b'"v1"'), (f'"{CORE}"'.encode(), b'""'), (f"/apis/{CORE}/v1".encode(), b"/api/v1"),
-           (f".{CORE}".encode(), b""), (f".{SUFFIX}".encode(), b""), (NAMESPACES.encode(), b"namespaces"))  # fmt: skip
+           (f".{CORE}".encode(), b""), (f"{CORE}/v1".encode(), b"/v1"), (f".{SUFFIX}".encode(), b""), (NAMESPACES.encode(), b"namespaces"))  # fmt: skip
 
 Body = dict[str, Any]
 
@@ -120,6 +120,8 @@ def present_namespace(value: Any) -> Any:
         if not metadata["finalizers"]:
             del metadata["finalizers"]
     metadata["managedFields"] = [entry for entry in metadata.get("managedFields", ()) if entry.get("manager") != MANAGER]
+    if not metadata["managedFields"]:
+        del metadata["managedFields"]
     if "spec" in value or "status" in value:
         value.setdefault("status", {})["phase"] = "Terminating" if "deletionTimestamp" in metadata else "Active"
     return value
@@ -143,11 +145,7 @@ class Shadows:
     ) -> Answer:
         """One request to an inside path; the answer comes rewritten, unless it is wanted raw."""
         async with self.session.request(method, self.upstream + path, data=body, headers={**IDENTITY, **(headers or {})}) as got:
-            kept = {
-                name: got.headers[name]
-                for name in ("Content-Type", "Retry-After", "Warning", "ETag", "Last-Modified")
-                if name in got.headers
-            }
+            kept = {name: got.headers[name] for name in ("Content-Type", "Retry-After", "Warning", "ETag", "Last-Modified") if name in got.headers}
             answer = await got.read()
             return Answer(got.status, answer if raw else outside(answer), kept)
 
@@ -182,10 +180,7 @@ class Shadows:
         if event["type"] == "DELETED":
             self.served.pop(name, None)
         elif name and spec:
-            self.served[name] = {
-                "group": spec["group"],
-                "versions": [{"name": one["name"], "served": one["served"]} for one in spec["versions"]],
-            }
+            self.served[name] = {**orjson.loads(outside(orjson.dumps(spec))), "group": spec["group"].removesuffix(SUFFIX).rstrip(".")}
 
     # -------------------------------------------------------------- namespaces
 
@@ -273,21 +268,33 @@ class Shadows:
 
     def discovery(self, path: str) -> Body | None:
         """The documents that say which groups there are; those of one version are the upstream's own, rewritten."""
-        if path == "/api":
-            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-        found = re.fullmatch(r"/apis(?:/([^/]+))?/?", path)
-        if not found:
-            return None
+        parts = path.strip("/").split("/")
+        match parts:
+            case ["api"]:
+                return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+            case ["apis"]:
+                return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group_of(*one) for one in self.groups().items()]}
+            case ["apis", name] if name in self.groups():
+                return {"kind": "APIGroup", "apiVersion": "v1", **group_of(name, self.groups()[name])}
+            case ["openapi", "v3"]:
+                return openapi.index((group, version) for group, versions in {**self.groups(), "": ["v1"]}.items() for version in versions)
+            case ["openapi", "v3", "api", "v1"]:
+                return openapi.document("", "v1", self.specs("core", "v1"))
+            case ["openapi", "v3", "apis", group, version]:
+                return openapi.document(group, version, self.specs(group, version))
+        return None
+
+    def groups(self) -> dict[str, list[str]]:
+        """Every served group but the core, with its versions."""
         groups: dict[str, list[str]] = {"apiextensions.k8s.io": ["v1"]}
         for spec in self.served.values():
-            name = spec["group"].removesuffix(f".{SUFFIX}")
-            if spec["group"] != CORE:
-                versions = groups.setdefault(name, [])
+            if spec["group"] != "core":
+                versions = groups.setdefault(spec["group"], [])
                 versions.extend(one["name"] for one in spec["versions"] if one["served"] and one["name"] not in versions)
-        listed = [group_of(name, versions) for name, versions in groups.items()]
-        if found[1]:
-            return next(({"kind": "APIGroup", "apiVersion": "v1", **one} for one in listed if one["name"] == found[1]), None)
-        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+        return groups
+
+    def specs(self, group: str, version: str) -> list[Body]:
+        return [spec for spec in self.served.values() if spec["group"] == group and any(one["name"] == version for one in spec["versions"])]
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         raw, _, query = request.raw_path.partition("?")
@@ -297,7 +304,7 @@ class Shadows:
         if namespaces and namespaces[2] == "finalize" and request.method == "PUT":
             return (await self.namespace_done("PUT", await self.finalize(namespaces[1], body), dry=True)).response()
         path = inside_path(raw) + (f"?{query}" if query else "")
-        headers = self.headers(request, shadow=path != request.raw_path)
+        headers = self.headers(request, shadow=path != request.raw_path, body=bool(body))
         if headers.get("Content-Type") == merge.STRATEGIC:
             got = await self.strategic(path, body, request)
         elif request.method == "GET" and request.query.get("watch", "") in {"true", "1"}:
@@ -310,15 +317,18 @@ class Shadows:
         return got.response()
 
     @staticmethod
-    def headers(request: web.Request, *, shadow: bool) -> dict[str, str]:
+    def headers(request: web.Request, *, shadow: bool, body: bool) -> dict[str, str]:
         """The headers that matter inside; a Table is passed on, protobuf is not to be had for custom resources."""
         accept = request.headers.get("Accept", "*/*")
         kept = {"Accept": accept if "as=" in accept or not shadow else "application/json"}
         for name in ("User-Agent", "If-None-Match"):
             if name in request.headers:
                 kept[name] = request.headers[name]
-        if request.can_read_body:
+        if body:
             kept["Content-Type"] = request.headers.get("Content-Type", "application/json").partition(";")[0].strip()
+            if "protobuf" in kept["Content-Type"]:
+                hint = "kubectl create ... --dry-run=client -o yaml | kubectl apply --server-side -f -"
+                raise Refusal(415, "UnsupportedMediaType", f"shadow kinds do not take protobuf, which `kubectl create KIND` sends; use: {hint}")
             if kept["Content-Type"] == "application/yaml":
                 kept["Content-Type"] = "application/json"
         return kept
