@@ -11,7 +11,7 @@ from reconciler.model.fleet import Observability, Resource
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import ENVIRONMENT_LABEL
 from reconciler.model.refs import Ref
-from reconciler.model.workload import COMPONENT, INSTANCE
+from reconciler.model.workload import INSTANCE
 
 _NAMESPACE = "kubernetes.io/metadata.name"
 _DNS = {
@@ -19,6 +19,7 @@ _DNS = {
     "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
 }
 FLOWER = "flower"
+REDIS = 6379
 
 
 def service(name: str, namespace: str, pods: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, Any]:
@@ -39,6 +40,13 @@ def all_ports(spec: ServiceSpec) -> dict[str, int]:
     if spec.worker is not None and spec.worker.flower is not None:
         return {**spec.ports, FLOWER: spec.worker.flower.port}
     return spec.ports
+
+
+def port_of(graph: Graph, ref: Ref, name: str | None) -> int:
+    """The number of a port of another service; Redis' own where that service does not tell."""
+    other = graph.get(ref, ServiceSpec)
+    named = port_named(other.spec.ports, name) if other is not None else None
+    return other.spec.ports[named] if other is not None and named is not None else REDIS
 
 
 def exposed_port(spec: ServiceSpec) -> str | None:
@@ -143,8 +151,3 @@ def _outside(egress: Egress) -> dict[str, Any]:
     if egress.ports:
         rule["ports"] = _tcp(egress.ports)
     return rule
-
-
-def component(kind: str, name: str) -> dict[str, str]:
-    """Selects the pods of one part of a worker application."""
-    return {INSTANCE: name, COMPONENT: kind}

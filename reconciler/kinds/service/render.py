@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.kinds.service import network, scaling, storage
+from reconciler.kinds.service.application import WORKER, application
 from reconciler.kinds.service.setting import Setting, pod, setting
 from reconciler.kinds.service.spec import ServiceSpec
 from reconciler.model.fleet import Resource
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import Draft
-from reconciler.model.workload import INSTANCE, deployment
+from reconciler.model.workload import COMPONENT, INSTANCE, deployment
 
 
 def render(resource: Resource[ServiceSpec], graph: Graph) -> Iterator[Draft]:
@@ -19,8 +20,12 @@ def render(resource: Resource[ServiceSpec], graph: Graph) -> Iterator[Draft]:
     here = setting(resource, graph)
     if here is None:
         return
-    bodies = _workload(here) if resource.spec.worker is None else ()
-    for body in (*_around(here), *bodies):
+    for body in _around(here):
+        yield here.draft(body)
+    if resource.spec.worker is not None:
+        yield from application(here, resource.spec.worker)
+        return
+    for body in _workload(here):
         yield here.draft(body)
 
 
@@ -36,7 +41,8 @@ def _around(here: Setting) -> Iterator[dict[str, Any]]:
     yield network.policy(here.resource, here.graph)
     yield from storage.claims(name, namespace, spec)
     if spec.ports:
-        yield network.service(name, namespace, {INSTANCE: name}, spec.ports)
+        pods = {INSTANCE: name} if spec.worker is None else {INSTANCE: name, COMPONENT: WORKER}
+        yield network.service(name, namespace, pods, spec.ports)
     if spec.expose is not None and network.exposed_port(spec) is not None:
         yield network.ingress(name, namespace, spec.expose, network.all_ports(spec))
 
@@ -53,4 +59,4 @@ def _workload(here: Setting) -> Iterator[dict[str, Any]]:
     if spec.autoscale is not None:
         yield scaling.autoscaler(name, namespace, spec.autoscale)
     if scaling.fewest(spec) > 1:
-        yield scaling.budget(name, namespace, spec)
+        yield scaling.budget(name, namespace, spec.disruption, {INSTANCE: name})

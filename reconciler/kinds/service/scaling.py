@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from reconciler.kinds.service.spec import Autoscale, ServiceSpec
-from reconciler.model.workload import INSTANCE
+from reconciler.kinds.service.spec import Autoscale, Disruption, ServiceSpec
 
 _CPU_TARGET = 70
 """Percent of the CPU request that an autoscaled service aims at when it names no target."""
@@ -21,14 +21,6 @@ def fewest(spec: ServiceSpec) -> int:
 def most(spec: ServiceSpec) -> int:
     """Replicas that there may be."""
     return spec.autoscale.max if spec.autoscale is not None else fewest(spec)
-
-
-def pods(spec: ServiceSpec) -> int:
-    """Pods that a service may come to, those of its queues included."""
-    if spec.worker is None:
-        return most(spec)
-    queues = sum(fewest(spec) if queue.replicas is None else queue.replicas for queue in spec.worker.queues.values())
-    return queues + (spec.worker.beat is not None) + (spec.worker.flower is not None)
 
 
 def autoscaler(name: str, namespace: str, autoscale: Autoscale) -> dict[str, Any]:
@@ -50,14 +42,13 @@ def _metric(resource: str, percent: int) -> dict[str, Any]:
     return {"type": "Resource", "resource": {"name": resource, "target": {"type": "Utilization", "averageUtilization": percent}}}
 
 
-def budget(name: str, namespace: str, spec: ServiceSpec) -> dict[str, Any]:
-    """The PodDisruptionBudget: how many replicas may be away at once."""
-    disruption = spec.disruption
+def budget(name: str, namespace: str, disruption: Disruption | None, pods: Mapping[str, str]) -> dict[str, Any]:
+    """The PodDisruptionBudget: how many of these pods may be away at once."""
     if disruption is None:
         bound: dict[str, Any] = {"maxUnavailable": 1}
     elif disruption.max_unavailable is not None:
         bound = {"maxUnavailable": disruption.max_unavailable}
     else:
         bound = {"minAvailable": disruption.min_available}
-    bound["selector"] = {"matchLabels": {INSTANCE: name}}
+    bound["selector"] = {"matchLabels": dict(pods)}
     return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": namespace}, "spec": bound}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.kinds.service.naming import content_name, file_key
@@ -23,7 +24,7 @@ def file_volume(config: dict[str, Any], volume: str = _FILES) -> dict[str, Any]:
     return {"name": volume, "configMap": {"name": config["metadata"]["name"]}}
 
 
-def file_mounts(files: dict[str, str], volume: str = _FILES) -> list[dict[str, Any]]:
+def file_mounts(files: Iterable[str], volume: str = _FILES) -> list[dict[str, Any]]:
     """One mount a file, so that what stands beside it in the image stays."""
     return [{"name": volume, "mountPath": path, "subPath": file_key(path), "readOnly": True} for path in sorted(files)]
 
