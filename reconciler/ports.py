@@ -8,35 +8,28 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from reconciler.model.answers import Accepted, Answer, Refused
 from reconciler.model.documents import SourceTree
 from reconciler.model.manifests import Body, ObjectId, Observed
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
 
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The target took the object, or would take it; `body` is what stands there then."""
-
-    body: Body
-    created: bool
-    """There was no such object before (HTTP 201)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The target's answer was no. `status` and `reason` are those of a Kubernetes Status object."""
-
-    status: int
-    reason: str
-    message: str
-    fields: tuple[str, ...] = ()
-    """Paths of the fields that were refused, where it says so."""
-    managers: tuple[str, ...] = ()
-    """Other field managers, where the refusal is a conflict of ownership."""
-
-
-Answer = Accepted | Refused
+__all__ = [
+    "Accepted",
+    "Answer",
+    "Clock",
+    "Cluster",
+    "Event",
+    "EventKind",
+    "Ledger",
+    "Progress",
+    "Refused",
+    "RunRecord",
+    "RunState",
+    "Source",
+    "SourceUnavailable",
+    "Unreachable",
+]
 
 
 class Unreachable(Exception):

@@ -1,0 +1,1 @@
+"""Pure verbs, one a file: what decides, and never does."""

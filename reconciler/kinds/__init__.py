@@ -1,0 +1,11 @@
+"""Kinds: one folder each, listed here once. Everything else that needs the list derives it."""
+
+from __future__ import annotations
+
+from reconciler.kinds import image, service
+from reconciler.model.kind import Kind
+
+KINDS: tuple[Kind, ...] = (
+    image.KIND,
+    service.KIND,
+)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.model.documents import Document
 from reconciler.model.findings import Finding
-from reconciler.model.quantities import Cpu, Duration, Memory
+from reconciler.model.quantities import Cpu, Duration, Memory, format_cpu, format_memory
 from reconciler.model.refs import Ref
-from reconciler.model.spec import Bool, EnvName, Int, Name, Spec, Text
+from reconciler.model.spec import Bool, EnvName, HttpPath, Int, LinkName, Name, Port, Spec, Text
 
 Registry = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$", max_length=255)]
 """A registry and the path in it: `ghcr.io/acme`."""
@@ -49,10 +49,21 @@ class Hardware(Spec):
 
     cpu: Cpu
     memory: Memory
-    """Request and limit: a pod that needs more is a wrong profile, not a bigger pod."""
+    """Request, and limit unless `memoryLimit` says more: a pod that needs more is a wrong profile, not a bigger pod."""
     cpu_limit: Cpu | None = None
+    """Most CPU it may use; without one, whatever is free."""
+    memory_limit: Memory | None = None
+    """Memory at which it is killed; the request unless said."""
     gpu_memory: Memory = 0
     """Share of one GPU's memory; zero means no GPU."""
+
+    @model_validator(mode="after")
+    def _limits_above_requests(self) -> Hardware:
+        if self.memory_limit is not None and self.memory_limit < self.memory:
+            raise ValueError(f"the memory limit {format_memory(self.memory_limit)} is below the request {format_memory(self.memory)}")
+        if self.cpu_limit is not None and self.cpu_limit < self.cpu:
+            raise ValueError(f"the CPU limit {format_cpu(self.cpu_limit)} is below the request {format_cpu(self.cpu)}")
+        return self
 
 
 class Tier(Spec):
@@ -134,6 +145,17 @@ class Notification(Spec):
     events: tuple[str, ...] = ()
 
 
+class Observability(Spec):
+    """The service that takes the start-up reports of a machine."""
+
+    service: LinkName
+    """As `tenant/name`."""
+    port: Port = 8080
+    """Its port; said here so that a broken spec of that service changes no pod elsewhere."""
+    path: HttpPath = "/v1/startups"
+    """Where reports are posted."""
+
+
 class EnvironmentSpec(Spec):
     """One place where the fleet lives. It overrides fleet-level fields only."""
 
@@ -175,8 +197,8 @@ class FleetSpec(Spec):
     builder: BuilderDefaults = BuilderDefaults()
     gate: GateDefaults = GateDefaults()
     notifications: dict[Name, Notification] = Field(default_factory=dict)
-    observability: dict[Name, Text] = Field(default_factory=dict)
-    """Machine -> service (`tenant/name`) that takes its start-up reports."""
+    observability: dict[Name, Observability] = Field(default_factory=dict)
+    """Machine -> service that takes its start-up reports."""
     values: dict[EnvName, Value] = Field(default_factory=dict)
     """Values that specs read as `${env.NAME}`; environments may give others of the same type."""
     environments: dict[Name, EnvironmentSpec]

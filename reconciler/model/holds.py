@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Bool, Date, Spec, Tag, Text
@@ -33,7 +33,7 @@ class Hold(Spec):
 
 
 HoldField = Annotated[
-    Hold, BeforeValidator(lambda value: {"tag": value} if isinstance(value, str) else value), Field(union_mode="left_to_right")
+    Hold, BeforeValidator(lambda value: {"tag": value} if isinstance(value, str) else value, json_schema_input_type=Hold | Tag)
 ]
 """A hold, or just its tag."""
 

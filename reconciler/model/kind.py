@@ -62,3 +62,5 @@ class Kind:
     """(resource, fleet) -> what it asks of a machine, or None when it runs nowhere by itself."""
     image: Callable[[Any], ImageUse | None] = _none
     """(resource) -> the image it runs, or None."""
+    content: Callable[[Any, Graph], Any] = _none
+    """(resource, graph) -> a JSON value of everything of its own that reaches a builder; None where nothing is built."""

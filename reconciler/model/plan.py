@@ -42,6 +42,8 @@ class Update:
     changes: tuple[Change, ...]
     because: tuple[str, ...]
     strips: tuple[str, ...] = ()
+    guarded: bool = False
+    """It takes something down (scales to zero): held until a person says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,15 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True)
 
 
+def exactly_one(model: BaseModel, *fields: str) -> None:
+    """Raises ValueError with a sentence unless exactly one of these fields is given."""
+    given = [field for field in fields if getattr(model, field) is not None]
+    if len(given) != 1:
+        names = [model.__class__.model_fields[field].alias or field for field in fields]
+        found = f"{' and '.join(to_camel(field) for field in given)} are given" if given else "none is given"
+        raise ValueError(f"exactly one of {', '.join(names[:-1])} or {names[-1]} is needed; {found}")
+
+
 def _date(value: Any) -> date:
     if isinstance(value, date):
         return value
@@ -47,6 +56,10 @@ PortName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=15)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 HttpPath = Annotated[str, Field(pattern=r"^/[^\s]*$", max_length=1024)]
 Sha256 = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+SecretKey = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$", max_length=253 + 1 + 253, examples=["registry-db/url"])
+]
+"""A key of a Kubernetes Secret in the tenant's namespace: `secret/key`. Never a value."""
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
 """An image tag (OCI distribution specification)."""
 

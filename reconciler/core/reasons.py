@@ -1,0 +1,37 @@
+"""Reasons: why a step is in the plan, in words that a reviewer can check."""
+
+from __future__ import annotations
+
+from reconciler.core.notes import told
+from reconciler.model.graph import Graph, Held, Locked, Unverified
+from reconciler.model.manifests import SOURCE_ANNOTATION, Manifest, Observed
+from reconciler.model.plan import Change
+
+_DRIFT = "it is not as it was applied: changed by {}"
+
+
+def reasons(
+    graph: Graph, manifest: Manifest, live: Observed | None, changed: tuple[Change, ...], hands: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Why `manifest` is written: new, another image, an edited spec, or somebody's hand."""
+    path = manifest.body["metadata"]["annotations"][SOURCE_ANNOTATION]
+    if live is None:
+        return (f"{path} declares it, and it is not there",)
+    found = []
+    if any(change.path.endswith("/image") for change in changed):
+        found.append(_image(graph, manifest))
+    if hands:
+        found.append(_DRIFT.format(", ".join(hands)))
+    if not found:
+        found.append(f"{path} asks for it")
+    return tuple(found)
+
+
+def _image(graph: Graph, manifest: Manifest) -> str:
+    match graph.choices.get(manifest.owner):
+        case Held(hold=hold) | Unverified(hold=hold) if hold is not None:
+            return f"forceImageTag{told(hold)}"
+        case Locked(build=build):
+            return f"{graph.environment.lock} names {build.tag}"
+        case _:
+            return f"{manifest.owner} runs another image"

@@ -1,0 +1,57 @@
+"""Render: the graph's objects, each labelled as ours, with the digest of what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.canonical import digest
+from reconciler.model.graph import Graph
+from reconciler.model.kind import Kind
+from reconciler.model.manifests import (
+    ENVIRONMENT_LABEL,
+    KIND_LABEL,
+    MANAGED_BY,
+    MANAGER,
+    NAME_LABEL,
+    RANK,
+    SOURCE_ANNOTATION,
+    TENANT_LABEL,
+    Draft,
+    Manifest,
+    identify,
+)
+from reconciler.model.refs import Ref
+
+
+def render(graph: Graph, kinds: tuple[Kind, ...]) -> tuple[Manifest, ...]:
+    """Every object that the graph stands for, in the order in which an apply writes them."""
+    table = {kind.name: kind for kind in kinds}
+    manifests = [_stamped(draft, graph) for ref, resource in graph.resources.items() for draft in table[ref.kind].render(resource, graph)]
+    manifests.sort(key=lambda manifest: (manifest.stage, manifest.wave, RANK[manifest.id.group, manifest.id.kind], manifest.id))
+    return tuple(manifests)
+
+
+def _stamped(draft: Draft, graph: Graph) -> Manifest:
+    body: dict[str, Any] = draft.body
+    metadata = body["metadata"]
+    owner = graph.resources[draft.owner]
+    metadata["labels"] = {**metadata.get("labels", {}), **labels(draft.owner, graph.environment.id)}
+    metadata["annotations"] = {**metadata.get("annotations", {}), SOURCE_ANNOTATION: owner.document.path}
+    return Manifest(identify(body), body["apiVersion"], body, digest(body), draft.owner, draft.stage, draft.wave)
+
+
+def labels(owner: Ref, environment_id: str) -> dict[str, str]:
+    """The labels by which we find an object again."""
+    found = {
+        MANAGED_BY: MANAGER,
+        ENVIRONMENT_LABEL: environment_id,
+        KIND_LABEL: owner.kind,
+        NAME_LABEL: owner.name,
+    }
+    return {**found, TENANT_LABEL: owner.tenant} if owner.tenant else found
+
+
+def owner_of(labels: Mapping[str, str]) -> Ref:
+    """The reference of the spec that an object's labels name."""
+    return Ref(labels.get(KIND_LABEL, ""), labels.get(NAME_LABEL, ""), labels.get(TENANT_LABEL, ""))

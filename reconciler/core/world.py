@@ -1,0 +1,52 @@
+"""The world as a plan sees it: live objects that are ours, the inventory, and what the person who asked allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.inventory import Inventory, decode, is_inventory
+from reconciler.core.ownership import is_ours
+from reconciler.model.manifests import ObjectId, Observed
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`objects` carry our label and our managedFields entry; `forged` carry only the label and are never touched."""
+
+    objects: Mapping[ObjectId, Observed] = field(default_factory=dict)
+    inventory: Inventory = field(default_factory=Inventory)
+    forged: frozenset[ObjectId] = frozenset()
+
+
+def behold(found: Iterable[Observed]) -> World:
+    """The world of everything that a LIST by our environment's label found."""
+    objects: dict[ObjectId, Observed] = {}
+    shards: list[Observed] = []
+    forged: set[ObjectId] = set()
+    for observed in found:
+        if is_inventory(observed):
+            shards.append(observed)
+        elif is_ours(observed.body):
+            objects[observed.id] = observed
+        else:
+            forged.add(observed.id)
+    return World(objects, decode(shards), frozenset(forged))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What this plan may do beyond the ordinary."""
+
+    adopt: bool = False
+    """Take over objects that others made."""
+    prune: bool = True
+    prune_unplaced: bool = False
+    allow_delete: int | None = None
+    """How many objects may be deleted past the guards; must be the plan's own number."""
+    only: frozenset[str] = frozenset()
+    """Owners (`Service/platform/web`) to keep to; empty means all."""
+
+
+DEFAULT = Options()
+"""The ordinary plan."""

@@ -1,0 +1,108 @@
+"""The inventory in its target: widened before the first write, shrunk after the last, always by compare and set under the fence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.core.health import waits
+from reconciler.core.inventory import Entry, Inventory, encode, same_entries
+from reconciler.flow.planning import Planned
+from reconciler.model.fleet import SYSTEM_NAMESPACE
+from reconciler.model.manifests import MANAGED_BY, MANAGER, SOURCE_ANNOTATION, Body, Manifest, ObjectId, Observed
+from reconciler.model.plan import Create, Update
+from reconciler.ports import Accepted, Cluster, Refused, Unreachable
+
+NAMESPACE: Body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE, "labels": {MANAGED_BY: MANAGER}}}
+
+
+class FenceLost(Exception):
+    """A later writer has taken over; nothing more may be written."""
+
+
+class Books:
+    """The inventory of one run: what stands in the target, and how it is written."""
+
+    def __init__(self, cluster: Cluster, planned: Planned, fence: int, *, waits: bool) -> None:
+        self._cluster = cluster
+        self._planned = planned
+        self._fence = fence
+        self._waits = waits
+        self._standing: dict[str, Observed] = dict(planned.world.inventory.shards)
+
+    async def widen(self) -> None:
+        """Old and new together: whatever is written from now on is known, wherever the run dies."""
+        world = self._planned.world
+        entries = {**_live(self._planned), **_declared(self._planned.desired, world.objects), **world.inventory.entries}
+        written = {step.manifest.id: step.manifest for step in (*self._planned.plan.of(Create), *self._planned.plan.of(Update))}
+        known = world.objects.keys() | written.keys() | world.inventory.entries.keys()
+        awaited = {id for id, manifest in written.items() if self._waits and waits(manifest.body)}
+        await self._write({id: entry._replace(awaited=entry.awaited or id in awaited) for id, entry in entries.items() if id in known})
+
+    async def shrink(self, uids: Mapping[ObjectId, str], gone: frozenset[ObjectId], awaited: frozenset[ObjectId]) -> None:
+        """What stands now: what was live or written and is not gone. `awaited` has not become healthy yet."""
+        world = self._planned.world
+        entries = {**_live(self._planned), **_declared(self._planned.desired, world.objects)}
+        standing = (world.objects.keys() | uids.keys()) - gone
+        await self._write(
+            {id: entry._replace(uid=uids.get(id, entry.uid), awaited=id in awaited) for id, entry in entries.items() if id in standing}
+        )
+
+    async def _write(self, entries: Mapping[ObjectId, Entry]) -> None:
+        environment = self._planned.graph.environment
+        guards = environment.sync.guards
+        shards = encode(entries, environment.id, self._fence, guards)
+        for name, body in shards.items():
+            standing = self._standing.get(name)
+            if standing is None or not same_entries(body, standing.body):
+                await self._put(name, body, standing)
+        for name in self._standing.keys() - shards.keys():
+            await self._cluster.delete(self._standing.pop(name))
+
+    async def _put(self, name: str, body: Body, standing: Observed | None) -> None:
+        if standing is not None:
+            metadata = {**body["metadata"], "uid": standing.uid, "resourceVersion": standing.resource_version}
+            body = {**body, "metadata": metadata}
+        answer = await self._cluster.put(body)
+        match answer:
+            case Accepted(body=written):
+                meta = written["metadata"]
+                self._standing[name] = Observed(
+                    ObjectId("", "ConfigMap", SYSTEM_NAMESPACE, name), meta["uid"], meta["resourceVersion"], written
+                )
+            case Refused(status=409):
+                raise FenceLost("another writer has changed the inventory")
+            case Refused(message=message):
+                raise Unreachable(f"the inventory cannot be written: {message}", "fleet doctor")
+
+
+def is_settled(planned: Planned) -> bool:
+    """Whether the inventory already says what a finished run would leave."""
+    world, environment = planned.world, planned.graph.environment
+    entries = {**_live(planned), **_declared(planned.desired, world.objects)}
+    shards = encode({id: entries[id] for id in entries if id in world.objects}, environment.id, 0, environment.sync.guards)
+    standing: Inventory = world.inventory
+    return shards.keys() == standing.shards.keys() and all(same_entries(body, standing.shards[name].body) for name, body in shards.items())
+
+
+def _declared(desired: tuple[Manifest, ...], live: Mapping[ObjectId, Observed]) -> dict[ObjectId, Entry]:
+    return {
+        manifest.id: Entry(
+            manifest.body["metadata"]["annotations"][SOURCE_ANNOTATION],
+            live[manifest.id].uid if manifest.id in live else "",
+            manifest.owner.tenant or (manifest.owner.name if manifest.owner.kind == "Tenant" else ""),
+        )
+        for manifest in desired
+    }
+
+
+def _live(planned: Planned) -> dict[ObjectId, Entry]:
+    """Everything live of ours, with what the inventory or the object itself says of where it came from."""
+    found = {}
+    for id, observed in planned.world.objects.items():
+        known = planned.world.inventory.entries.get(id)
+        metadata = observed.body["metadata"]
+        path = known.path if known else metadata.get("annotations", {}).get(SOURCE_ANNOTATION, "")
+        labels = metadata["labels"]
+        tenant = known.tenant if known else labels.get("fleetwright.dev/tenant", "") or labels["fleetwright.dev/name"]
+        found[id] = Entry(path, observed.uid, tenant)
+    return found

@@ -1,0 +1,90 @@
+"""What a person is told at the end of a run: what happened, what was and was not applied, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.core.guard import taken_down
+from reconciler.core.health import Failed, Progressing
+from reconciler.model.manifests import ObjectId
+from reconciler.model.plan import Block, Delete, Plan
+from reconciler.model.result import Outcome, Status
+from reconciler.ports import Refused
+
+SHOWN = 5
+
+
+def nothing() -> str:
+    """A run with nothing to do."""
+    return "No changes: everything is as desired."
+
+
+def applied(outcomes: Iterable[Outcome]) -> str:
+    """How much a run wrote."""
+    done = [outcome.action for outcome in outcomes if outcome.status is Status.DONE]
+    parts = [f"{done.count(action)} {action}d" for action in ("create", "update", "delete") if action in done]
+    return ", ".join(parts) + " so far" if parts else "nothing was written"
+
+
+def completed(outcomes: Iterable[Outcome]) -> str:
+    """A run that did everything."""
+    return f"Applied: {applied(outcomes).removesuffix(' so far')}."
+
+
+def blocked(blocks: tuple[Block, ...]) -> str:
+    """A run that was refused before any write."""
+    lines = [f"{block.id}: {block.reason}; {block.fix}" for block in blocks[:SHOWN]]
+    return _list(f"Refused: {len(blocks)} objects cannot be written. Nothing was written.", lines, len(blocks))
+
+
+def locked(holder: str) -> str:
+    """Somebody else writes."""
+    return f"{holder} holds the Lease of this environment. Nothing was written. Wait for it to end, or let it do the work."
+
+
+def preflight(refused: Mapping[ObjectId, Refused], outcomes: Iterable[Outcome]) -> str:
+    """The server refused something once its namespace was there."""
+    lines = [f"{id}: {answer.status} {answer.reason}: {answer.message}" for id, answer in list(refused.items())[:SHOWN]]
+    head = f"The preflight refused {len(refused)} objects. Only namespaces were written ({applied(outcomes)})."
+    return _list(head, lines, len(refused))
+
+
+def failed(outcomes: Iterable[Outcome], rest: int) -> str:
+    """Writes failed."""
+    outcomes = tuple(outcomes)
+    bad = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+    head = f"{len(bad)} writes failed ({applied(outcomes)}, {rest} not tried). The inventory knows what was written; apply again to go on."
+    return _list(head, [f"{outcome.id}: {outcome.reason}" for outcome in bad[:SHOWN]], len(bad))
+
+
+def stopped(reason: str, outcomes: Iterable[Outcome]) -> str:
+    """Somebody ended the run."""
+    return f"Stopped: {reason} ({applied(outcomes)}). The inventory is consistent; apply again to go on."
+
+
+def unhealthy(wave: int, sick: Mapping[ObjectId, Failed], rest: int) -> str:
+    """A wave did not become healthy."""
+    head = f"Wave {wave} stopped here: {len(sick)} not healthy. {rest} later steps were not begun; mend it and apply again to go on."
+    return _list(head, [f"{id}: {health.reason}" for id, health in list(sick.items())[:SHOWN]], len(sick))
+
+
+def late(wave: int, slow: Mapping[ObjectId, Progressing], rest: int, seconds: float) -> str:
+    """A wave took too long."""
+    head = f"Wave {wave} is not healthy after {seconds:g} s, and nothing has failed. {rest} later steps were not begun; apply again to wait on."
+    return _list(head, [f"{id}: {health.reason}" for id, health in list(slow.items())[:SHOWN]], len(slow))
+
+
+def held(plan: Plan, environment: str) -> str:
+    """Guards hold deletions."""
+    number = taken_down(plan.steps)
+    owners = sorted({step.owner for step in plan.steps if isinstance(step, Delete) and step.guarded})
+    head = (
+        f"Everything else is applied. Guards hold {number} deletions of {len(owners)} resources: more than this environment lets go at once.\n"
+        f"If that is meant: fleet apply --env {environment} --allow-delete={number}"
+    )
+    return _list(head, owners[:SHOWN], len(owners))
+
+
+def _list(head: str, lines: list[str], total: int) -> str:
+    more = [f"and {total - len(lines)} more"] if total > len(lines) else []
+    return "\n  ".join([head, *lines, *more])

@@ -1,0 +1,82 @@
+"""Writing one step: with preconditions, and again when only a status moved under it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.core.ownership import fields_of, is_ours, owned_values
+from reconciler.model.manifests import REVISION_ANNOTATION, Body, ObjectId, Observed
+from reconciler.model.plan import Create, Delete, Update
+from reconciler.model.result import Outcome, Status
+from reconciler.ports import Accepted, Answer, Cluster, Refused
+
+TRIES = 6
+
+
+async def write(cluster: Cluster, step: Create | Update, revision: str) -> tuple[Outcome, str]:
+    """Applies one object; its outcome, and its uid where it now stands."""
+    match step:
+        case Create():
+            answer = await cluster.apply(_body(step.manifest.body, revision), dry_run=False, force=bool(step.adopts))
+        case Update():
+            answer = await _update(cluster, step, revision)
+    action = "create" if isinstance(step, Create) else "update"
+    owner = str(step.manifest.owner)
+    match answer:
+        case Accepted(body=body):
+            return Outcome(step.manifest.id, action, Status.DONE, owner=owner), body["metadata"]["uid"]
+        case Refused():
+            return Outcome(step.manifest.id, action, Status.FAILED, f"{answer.status} {answer.reason}: {answer.message}", owner), ""
+
+
+async def _update(cluster: Cluster, step: Update, revision: str) -> Answer:
+    observed, answer = step.observed, None
+    if step.strips:
+        answer = await cluster.patch_managers(observed, step.strips)
+        if isinstance(answer, Accepted):
+            observed = _seen(step.manifest.id, answer.body)
+    before = owned_values(step.observed.body, fields_of(step.observed.body) or {})
+    for _ in range(TRIES):
+        answer = await cluster.apply(_body(step.manifest.body, revision, observed), dry_run=False, force=True)
+        if not (isinstance(answer, Refused) and answer.status == 409):
+            return answer
+        now = await cluster.read(step.manifest.id)
+        if now is None or now.uid != step.observed.uid:
+            return Refused(409, "Conflict", "it was replaced while this ran; plan again")
+        if not step.strips and owned_values(now.body, fields_of(now.body) or {}) != before:
+            return Refused(409, "Conflict", "somebody changed it while this ran; plan again")
+        observed = now
+    assert answer is not None
+    return answer
+
+
+async def remove(cluster: Cluster, step: Delete) -> Outcome:
+    """Deletes exactly the object that was planned: same uid, still ours."""
+    observed: Observed | None = step.observed
+    for _ in range(TRIES):
+        assert observed is not None
+        answer = await cluster.delete(observed)
+        match answer:
+            case Accepted() | Refused(status=404):
+                return Outcome(step.observed.id, "delete", Status.DONE, owner=step.owner)
+            case Refused(status=409):
+                observed = await cluster.read(step.observed.id)
+                if observed is None or observed.uid != step.observed.uid:
+                    return Outcome(step.observed.id, "delete", Status.DONE, "it was gone already", step.owner)
+                if not is_ours(observed.body):
+                    return Outcome(step.observed.id, "delete", Status.SKIPPED, "it is no longer ours", step.owner)
+            case Refused():
+                return Outcome(step.observed.id, "delete", Status.FAILED, f"{answer.status} {answer.reason}: {answer.message}", step.owner)
+    return Outcome(step.observed.id, "delete", Status.FAILED, "it changes faster than it can be deleted", step.owner)
+
+
+def _body(body: Body, revision: str, observed: Observed | None = None) -> Body:
+    metadata: dict[str, Any] = dict(body["metadata"])
+    metadata["annotations"] = {**metadata.get("annotations", {}), REVISION_ANNOTATION: revision}
+    if observed is not None:
+        metadata |= {"uid": observed.uid, "resourceVersion": observed.resource_version}
+    return {**body, "metadata": metadata}
+
+
+def _seen(id: ObjectId, body: Body) -> Observed:
+    return Observed(id, body["metadata"]["uid"], body["metadata"]["resourceVersion"], body)

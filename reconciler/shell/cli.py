@@ -1,0 +1,70 @@
+"""The command line: its commands by name, each imported when it is called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS: dict[str, str] = {
+    "init": "start a repository: fleet.yaml, one tenant, one service, the editor's settings",
+    "lint": "check every spec: what is wrong, where, and what to do",
+    "schema": "print or write the JSON Schemas for editors",
+    "explain": "tell what a finding's code, a kind or a field means",
+    "graph": "draw what depends on what: dot, mermaid or JSON",
+    "plan": "show what an apply would do, or what a commit changes (--against)",
+    "apply": "make the target what the specs say",
+    "diff": "show field by field how the target differs from the specs",
+    "drift": "show how the target differs from what was last applied",
+    "wait": "wait until services are healthy",
+    "status": "show what runs, where, and what is wrong",
+    "history": "list past runs, or tell one",
+    "rollback": "pin a service to an earlier build, as a commit",
+    "hold": "pin a service to what it runs, as a commit",
+    "release": "lift a hold, as a commit",
+    "doctor": "check tools, credentials and the target; say what to do",
+    "config": "show every setting, its value and where it comes from",
+    "completion": "print the shell's completion script",
+}
+"""Command -> its one line of help. The module of each is `reconciler.shell.commands.NAME`, its function `command`."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a day's work, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"reconciler.shell.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of these arguments; a near miss is named."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as usage:
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            if near:
+                usage.message += f" Did you mean {near[0]!r}?"
+            raise
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="fleetwright", prog_name="fleet")
+def cli(**_: Any) -> None:
+    """Fleetwright keeps a fleet of containers, and what governs it, as one git repository says.
+
+    Results go to stdout, progress to stderr. `fleet COMMAND --help` tells more, `fleet explain CODE` tells what a finding means.
+    """
