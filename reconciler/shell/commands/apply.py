@@ -40,7 +40,9 @@ from reconciler.shell.workspace import Workspace, open_workspace
 @environment_option
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can answer, unless a saved PLAN is given.")
 @click.option("--wait/--no-wait", default=True, help="Wait for each wave to become healthy.")
-@click.option("--timeout", metavar="DURATION", help="How long one wave may take, such as 10m; by default the environment's `sync.deadline`.")
+@click.option(
+    "--timeout", metavar="DURATION", help="How long one wave may take, such as 10m; by default the environment's `sync.deadline`."
+)
 @click.option("--lease-wait/--no-lease-wait", default=True, help="Wait for another writer's Lease to end (up to 30 s), or exit with 5.")
 @click.option("-v", "--verbose", is_flag=True, help="Every changed field.")
 @service_option
@@ -122,7 +124,9 @@ async def _applied(
 ) -> Result:
     planned = await unless_stopped(stop, target.plan(options))
     if wanted_hash and planned.plan.hash != wanted_hash:
-        message = "The saved plan is stale: the specs or the target have moved since. Nothing was written. Plan again and look at the difference."
+        message = (
+            "The saved plan is stale: the specs or the target have moved since. Nothing was written. Plan again and look at the difference."
+        )
         return Result(planned.plan.hash, (), Ending.STALE, message)
     if not asking.agreed(planned, target.graph):
         return Result(planned.plan.hash, (), Ending.CANCELLED, "Not agreed to. Nothing was written.")
@@ -172,5 +176,3 @@ def _deadline(timeout: str | None, default: int) -> int:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-

@@ -18,7 +18,9 @@ from reconciler.shell.workspace import Workspace, open_workspace
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--env", "env", metavar="NAME", help="Judge in this environment only; by default in all of them.")
 @click.option("--strict", is_flag=True, help="Warnings fail, too.")
-@click.option("-o", "--output", type=click.Choice(["text", "json", "github", "sarif"]), default=None, help="Format; `github` in GitHub Actions.")
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json", "github", "sarif"]), default=None, help="Format; `github` in GitHub Actions."
+)
 @repository_option
 @color_option
 def command(files: tuple[Path, ...], env: str | None, strict: bool, output: str | None, repo: Path | None, color: str) -> None:
@@ -73,5 +75,3 @@ def _report(found: Iterable[Finding], output: str, workspace: Workspace, color: 
             from reconciler.shell.report.findings_text import findings_text
 
             return findings_text(found, color=color)
-
-

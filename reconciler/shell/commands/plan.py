@@ -17,7 +17,15 @@ from reconciler.model.graph import Graph, Unplaced
 from reconciler.model.plan import Block, Plan
 from reconciler.ports import SourceUnavailable
 from reconciler.shell.exits import Exit
-from reconciler.shell.options import color_option, colored, environment_option, output_option, repository_option, service_option, takes_down_options
+from reconciler.shell.options import (
+    color_option,
+    colored,
+    environment_option,
+    output_option,
+    repository_option,
+    service_option,
+    takes_down_options,
+)
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.session import run, session, unless_stopped
 from reconciler.shell.subjects import chosen, forced_holds, options_of
@@ -102,7 +110,9 @@ def refuse_unplaced(graph: Graph, *, wanted: bool) -> None:
     """Refuses when a service has no machine and that is not wanted."""
     missing = [f"{ref}: {placement.reason}" for ref, placement in graph.placements.items() if isinstance(placement, Unplaced)]
     if wanted and missing:
-        raise Refusal("services have no machine:\n  " + "\n  ".join(missing), "change `machine:` or the environment's machines", Exit.FINDINGS)
+        raise Refusal(
+            "services have no machine:\n  " + "\n  ".join(missing), "change `machine:` or the environment's machines", Exit.FINDINGS
+        )
 
 
 def _exit(made: Plan, *, exit_code: bool) -> Exit:
