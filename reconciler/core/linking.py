@@ -128,7 +128,11 @@ class _Names:
         if elsewhere and "/" not in mention.name:
             message = f"tenant {linker.tenant} has no {mention.kind} `{mention.name}`; {listed(ref.tenant for ref in elsewhere)} has"
             return codes.OTHER_TENANT.at(place, message, f"write {listed((ref.short for ref in elsewhere), 'or')}", linker)
-        others = [ref for ref in same_name if ref.kind in self.kinds and ref.kind != mention.kind and ref.tenant in (wanted.tenant, "")]
+        others = [
+            ref
+            for ref in same_name
+            if ref.kind in self.kinds and ref.kind != mention.kind and ref.tenant in (wanted.tenant, linker.tenant, "")
+        ]
         if others and not elsewhere:
             message = f"`{mention.name}` is of kind {listed(ref.kind for ref in others)}, not {mention.kind}"
             return codes.WRONG_KIND.at(place, message, f"name a {mention.kind}", linker)

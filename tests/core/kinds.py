@@ -68,6 +68,7 @@ class TaskSpec(Spec):
     """A task."""
 
     worker: LinkName
+    image: LinkName | None = None
 
 
 class TenantSpec(Spec):
@@ -100,17 +101,16 @@ def _tenant_links(resource: Resource[TenantSpec]) -> Iterator[Link]:
         yield Link("Service", resource.spec.gateway, ("spec", "gateway"), ordered=False)
 
 
+def _task_links(resource: Resource[TaskSpec]) -> Iterator[Link]:
+    yield Link("Service", resource.spec.worker, ("spec", "worker"))
+    if resource.spec.image is not None:
+        yield Link("Image", resource.spec.image, ("spec", "image"))
+
+
 KINDS: tuple[Kind, ...] = (
     Kind("Image", "images", "fleet", ImageSpec, "fleetimages", links=_image_links),
     Kind("Service", "services", "tenant", ServiceSpec, "fleetservices", codes=(LONELY,), links=_service_links, checks=_service_checks),
-    Kind(
-        "Task",
-        "tasks",
-        "tenant",
-        TaskSpec,
-        "fleettasks",
-        links=lambda resource: [Link("Service", resource.spec.worker, ("spec", "worker"))],
-    ),
+    Kind("Task", "tasks", "tenant", TaskSpec, "fleettasks", links=_task_links),
     Kind("Tenant", "tenants", "fleet", TenantSpec, "fleettenants", links=_tenant_links),
 )
 
