@@ -17,6 +17,8 @@ from reconciler.model.kind import Kind
 from reconciler.model.refs import FLEET, Link, Ref
 from reconciler.model.spec import Spec
 
+TENANT = "Tenant"
+"""The kind that makes what a tenant's specs stand on; a fleet of kinds without it has no tenants to miss."""
 _SUGGESTIONS = 100
 """Near names are looked for this often in one fleet: each search reads all names."""
 
@@ -49,7 +51,7 @@ def link(fleet: Fleet, kinds: tuple[Kind, ...]) -> Linking:
     unresolved: set[Ref] = set()
     for resource in sorted(fleet.resources.values(), key=lambda resource: resource.ref):
         ref, found = resource.ref, []
-        for mention in (*names.kinds[ref.kind].links(resource), *_tenant_of(ref, names)):
+        for mention in names.kinds[ref.kind].links(resource):
             target = names.resolve(mention, ref, resource.document)
             if isinstance(target, Finding):
                 findings.append(target)
@@ -60,6 +62,9 @@ def link(fleet: Fleet, kinds: tuple[Kind, ...]) -> Linking:
             if target in fleet.broken:
                 findings.append(_to_broken(mention, target, resource))
         links[ref] = tuple(found)
+    for orphans in names.orphans(links):
+        findings.append(_no_tenant(fleet.resources[orphans[0]], len(orphans), names))
+        unresolved |= set(orphans)
     findings += _of_fleet(fleet, names)
     order, stuck = _order(links)
     for circle in circles({ref: _needed(links[ref]) & stuck for ref in sorted(stuck)}):
@@ -102,6 +107,20 @@ class _Names:
             ref = candidates[0] if candidates else Ref(mention.kind, name)
         return ref if ref in self.refs else self._missing(mention, ref, linker, document)
 
+    def orphans(self, refs: Iterable[Ref]) -> Iterable[list[Ref]]:
+        """What stands in the folder of a tenant that has no spec, tenant by tenant."""
+        orphans: dict[str, list[Ref]] = {}
+        for ref in refs if TENANT in self.kinds else ():
+            if ref.tenant and Ref(TENANT, ref.tenant) not in self.refs:
+                orphans.setdefault(ref.tenant, []).append(ref)
+        return orphans.values()
+
+    def path(self, wanted: Ref) -> str:
+        """Where a spec would stand."""
+        folder = self.kinds[wanted.kind].folder
+        tenant = (wanted.tenant or "TENANT") + "/" if self.kinds[wanted.kind].scope == "tenant" else ""
+        return f"specs/{folder}/{tenant}{wanted.name}.yaml"
+
     def _missing(self, mention: Link, wanted: Ref, linker: Ref, document: Document) -> Finding:
         place = document.place(mention.pointer)
         same_name = self.by_name.get(wanted.name, [])
@@ -109,11 +128,15 @@ class _Names:
         if elsewhere and "/" not in mention.name:
             message = f"tenant {linker.tenant} has no {mention.kind} `{mention.name}`; {listed(ref.tenant for ref in elsewhere)} has"
             return codes.OTHER_TENANT.at(place, message, f"write {listed((ref.short for ref in elsewhere), 'or')}", linker)
-        others = [ref for ref in same_name if ref.kind in self.kinds and ref.kind != mention.kind and ref.tenant in (wanted.tenant, "")]
+        others = [
+            ref
+            for ref in same_name
+            if ref.kind in self.kinds and ref.kind != mention.kind and ref.tenant in (wanted.tenant, linker.tenant, "")
+        ]
         if others and not elsewhere:
             message = f"`{mention.name}` is of kind {listed(ref.kind for ref in others)}, not {mention.kind}"
             return codes.WRONG_KIND.at(place, message, f"name a {mention.kind}", linker)
-        fix = did_you_mean(mention.name, self._near(mention, linker), f"add {self._path(wanted)}")
+        fix = did_you_mean(mention.name, self._near(mention, linker), f"add {self.path(wanted)}")
         return codes.DANGLING.at(place, f"there is no {mention.kind} `{mention.name}`", fix, linker)
 
     def _near(self, mention: Link, linker: Ref) -> Iterator[str]:
@@ -123,21 +146,17 @@ class _Names:
             for ref in self.by_kind.get(mention.kind, ()):
                 yield ref.name if ref.tenant == linker.tenant or not ref.tenant else ref.short
 
-    def _path(self, wanted: Ref) -> str:
-        folder = self.kinds[wanted.kind].folder
-        tenant = (wanted.tenant or "TENANT") + "/" if self.kinds[wanted.kind].scope == "tenant" else ""
-        return f"specs/{folder}/{tenant}{wanted.name}.yaml"
-
 
 def _to_broken(mention: Link, target: Ref, resource: Resource[Spec]) -> Finding:
     message = f"{target.kind} `{mention.name}` has errors; until they are fixed this is kept as it runs"
     return codes.BROKEN.at(resource.document.place(mention.pointer), message, f"fix {target}", resource.ref)
 
 
-def _tenant_of(ref: Ref, names: _Names) -> Iterator[Link]:
-    """What stands in a tenant's folder needs that tenant; the order does not."""
-    if ref.tenant and "Tenant" in names.kinds:
-        yield Link("Tenant", ref.tenant, ("metadata", "name"), ordered=False)
+def _no_tenant(resource: Resource[Spec], count: int, names: _Names) -> Finding:
+    tenant = resource.ref.tenant
+    message = f"there is no tenant `{tenant}`; {count} specs stand in its folders" if count > 1 else f"there is no tenant `{tenant}`"
+    fix = did_you_mean(tenant, (ref.name for ref in names.by_kind.get(TENANT, ())), f"add {names.path(Ref(TENANT, tenant))}")
+    return codes.NO_SUCH_TENANT.at(resource.document.place(), message, fix, resource.ref)
 
 
 def _of_fleet(fleet: Fleet, names: _Names) -> Iterator[Finding]:
@@ -154,8 +173,8 @@ def _of_fleet(fleet: Fleet, names: _Names) -> Iterator[Finding]:
 def _mentions(spec: FleetSpec) -> Iterator[Link]:
     if spec.policy is not None:
         yield Link("PolicyPack", spec.policy, ("spec", "policy"), ordered=False)
-    for machine, centre in spec.observability.items():
-        yield Link("Service", centre.service, ("spec", "observability", machine, "service"), ordered=False)
+    for machine, reports in spec.observability.items():
+        yield Link("Service", reports.service, ("spec", "observability", machine, "service"), ordered=False)
 
 
 def _needed(links: Iterable[tuple[Link, Ref]]) -> frozenset[Ref]:

@@ -257,9 +257,10 @@ _EXPLAINED = (
 
 def _syntax(fault: yaml.MarkedYAMLError, text: str) -> Problem:
     problem, mark = str(fault.problem), fault.problem_mark or fault.context_mark
-    if problem.startswith("found unexpected end of stream"):
-        mark = fault.context_mark or mark
-    at = _at(mark) if mark else START
+    ends = _end(text)
+    if mark and _at(mark) > ends and fault.context_mark:  # nothing is wrong at the end: something began and never ended
+        mark = fault.context_mark
+    at = min(_at(mark), ends) if mark else START
     if _character(text, at) == "\t":
         return Problem(codes.TAB, at, (), "a tab cannot stand here", "indent with spaces")
     since = ""
@@ -275,3 +276,9 @@ def _character(text: str, at: At) -> str:
     lines = text.splitlines()
     line = lines[at[0] - 1] if at[0] <= len(lines) else ""
     return line[at[1] - 1 : at[1]]
+
+
+def _end(text: str) -> At:
+    """Just behind the last character that is no white space."""
+    text = text.rstrip()
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
