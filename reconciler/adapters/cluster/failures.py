@@ -41,15 +41,21 @@ def status_of(body: bytes) -> dict[str, Any]:
 
 
 def refused(status: int, body: bytes) -> Refused:
-    """The answer no. Fields and managers come from the Status' causes (apimachinery `StatusCause`)."""
+    """The answer no. Fields and managers come from the Status' causes (apimachinery `StatusCause`).
+
+    An apply with the uid of an earlier namesake is answered with 422; to the port it is the conflict that it is.
+    """
     said = status_of(body)
     causes = [cause for cause in (said.get("details") or {}).get("causes") or () if isinstance(cause, dict)]
+    fields = tuple(dict.fromkeys(cause["field"] for cause in causes if cause.get("field")))
+    if status == 422 and fields == ("metadata.uid",):
+        return Refused(409, "Conflict", "this object was deleted and made again by somebody: " + said["message"], fields)
     managers = {match[1] for cause in causes if (match := _MANAGER.match(cause.get("message", "")))}
     return Refused(
         status,
         said.get("reason") or _REASONS.get(status, ""),
         str(said.get("message") or _unhelpful(body))[:_LONGEST],
-        tuple(dict.fromkeys(cause["field"] for cause in causes if cause.get("field"))),
+        fields,
         tuple(sorted(managers)),
     )
 
