@@ -25,6 +25,7 @@ kind: Fleet
 metadata: {{name: test}}
 spec:
   defaultEnvironment: test
+  policy: default
   registry: registry.example/acme
   machines: {{mainpc: {{memory: 64Gi}}}}
   hardware: {{cpu-small: {{cpu: 100m, memory: 128Mi}}}}
@@ -58,6 +59,7 @@ def tenant(name: str, extra: str = "  state: active\n") -> str:
     return f"{API}\nkind: Tenant\nmetadata: {{name: {name}}}\nspec:\n  tier: team\n{extra}"
 
 
+PACK = f"{API}\nkind: PolicyPack\nmetadata: {{name: default}}\nspec:\n  version: '1.0'\n"
 IMAGE = f"{API}\nkind: Image\nmetadata: {{name: app}}\nspec:\n  from: {{registry: registry.example/app@sha256:{'a' * 64}}}\n"
 
 
@@ -82,7 +84,7 @@ class Repo:
     @classmethod
     def small(cls, services: int = 3, wave: int = 0) -> Repo:
         """One tenant with so many services `s0`, `s1`, ..."""
-        files = {"fleet.yaml": FLEET, "specs/images/app.yaml": IMAGE, "specs/tenants/acme.yaml": tenant("acme")}
+        files = {"fleet.yaml": FLEET, "specs/images/app.yaml": IMAGE, "specs/tenants/acme.yaml": tenant("acme"), "specs/policy-packs/default.yaml": PACK}
         return cls({**files, **{f"specs/services/acme/s{number}.yaml": service(f"s{number}", wave) for number in range(services)}})
 
     def having(self, path: str, text: str) -> Repo:

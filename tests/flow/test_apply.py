@@ -119,7 +119,7 @@ async def test_too_many_deletions_are_held_and_everything_else_goes_on(person: P
 
 async def test_a_foreign_object_refuses_the_whole_apply_before_any_write(person: Person) -> None:
     repo = Repo.small()
-    person.store.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "acme"}}, "somebody")
+    person.store.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "acme", "labels": {"team": "x"}}}, "somebody")
     before = person.cluster.writes
     result = await person.apply(repo)
     assert result.ending is Ending.REFUSED
