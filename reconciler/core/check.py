@@ -20,7 +20,8 @@ def check(fleet: Fleet, kinds: tuple[Kind, ...], tree: SourceTree, linking: Link
     stage = scene(fleet, linking, tree)
     by_name = {kind.name: kind for kind in kinds}
     own = [finding for ref, resource in fleet.resources.items() for finding in by_name[ref.kind].checks(resource, stage)]
-    return ordered((*fleet.findings, *linking.findings, *own, *_namespaces(fleet)))
+    among = [finding for kind in kinds for finding in kind.together(fleet.of_kind(kind.name), stage)]
+    return ordered((*fleet.findings, *linking.findings, *own, *among, *_namespaces(fleet)))
 
 
 def scene(fleet: Fleet, linking: Linking, tree: SourceTree) -> Scene:
