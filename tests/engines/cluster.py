@@ -218,7 +218,7 @@ def start(cluster: Cluster, found: Engines, *, stages: bool, tied: bool, delay: 
     if cluster.tier is Tier.SHADOW:
         assert found.types
         ensure("apiserver", apiserver_command(cluster, found), lambda: upstream_ready(inside, pki))
-        module = [
+        module: list[str | Path] = [
             sys.executable,
             "-m",
             "tests.engines.shadow",
@@ -237,7 +237,14 @@ def start(cluster: Cluster, found: Engines, *, stages: bool, tied: bool, delay: 
         daemon = cluster.daemon("stages")
         if daemon.pid() is None:
             (cluster.state / "stages.ready").unlink(missing_ok=True)
-        player = [sys.executable, "-m", "tests.engines.stages", cluster.kubeconfig, str(delay), cluster.state / "stages.ready"]
+        player: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "tests.engines.stages",
+            cluster.kubeconfig,
+            str(delay),
+            cluster.state / "stages.ready",
+        ]
         ensure("stages", player, (cluster.state / "stages.ready").exists)
 
 

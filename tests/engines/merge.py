@@ -71,7 +71,7 @@ def identity(field: str, item: Any) -> Any:
 
 def merge_list(field: str, current: list[Any], patch: list[Any]) -> list[Any]:
     if {"$patch": "replace"} in patch:
-        return bare(patch)
+        return [bare(one) for one in patch if one != {"$patch": "replace"}]
     items = {identity(field, one): one for one in current}
     for one in patch:
         key = identity(field, one)
