@@ -84,7 +84,12 @@ class Repo:
     @classmethod
     def small(cls, services: int = 3, wave: int = 0) -> Repo:
         """One tenant with so many services `s0`, `s1`, ..."""
-        files = {"fleet.yaml": FLEET, "specs/images/app.yaml": IMAGE, "specs/tenants/acme.yaml": tenant("acme"), "specs/policy-packs/default.yaml": PACK}
+        files = {
+            "fleet.yaml": FLEET,
+            "specs/images/app.yaml": IMAGE,
+            "specs/tenants/acme.yaml": tenant("acme"),
+            "specs/policy-packs/default.yaml": PACK,
+        }
         return cls({**files, **{f"specs/services/acme/s{number}.yaml": service(f"s{number}", wave) for number in range(services)}})
 
     def having(self, path: str, text: str) -> Repo:

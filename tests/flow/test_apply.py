@@ -66,7 +66,9 @@ async def test_what_somebody_deleted_comes_back_and_nothing_else_is_touched(pers
 async def test_a_hand_edit_of_our_field_is_put_back(person: Person) -> None:
     repo = Repo.small()
     await person.apply(repo)
-    person.store.edit(deployment("s1"), "kubectl-edit", lambda body: body["spec"]["template"]["spec"]["containers"][0].update(image="evil:1"))
+    person.store.edit(
+        deployment("s1"), "kubectl-edit", lambda body: body["spec"]["template"]["spec"]["containers"][0].update(image="evil:1")
+    )
     planned = await person.plan(repo)
     (step,) = planned.plan.steps
     assert isinstance(step, Update)

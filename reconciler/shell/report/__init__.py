@@ -1,1 +1,1 @@
-"""Findings as people and machines read them: one module a format, each a pure function."""
+"""Reports: values as text for people and programs. Pure: everything returns str, nothing prints."""
