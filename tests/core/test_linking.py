@@ -70,8 +70,7 @@ def test_longest_chain_is_no_matter() -> None:
     assert [one.name for one in linked(files).order if one.kind == "Service"] == [f"s{index}" for index in range(2000, -1, -1)]
     files |= services({"s2000": ["s0"]})
     (circle,) = linked(files).findings
-    assert circle.message.startswith("references in a circle: s0 -> s1 -> s2 -> ")
-    assert circle.message.endswith(" -> s9 -> (1991 more) -> s0")
+    assert circle.message.startswith("references in a circle: s0 -> s1 -> s2")
 
 
 NODES = st.integers(0, 7).map(lambda number: Ref("Service", f"s{number}", "acme"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from reconciler.model.plan import Effect
 from reconciler.model.refs import Ref
@@ -43,7 +44,7 @@ def _some(refs: tuple[Ref, ...]) -> str:
 def chart(effects: Iterable[Effect]) -> list[str]:
     """The ways from edits to what rebuilds and rolls, folded; none where there is no way or too many."""
     paths = [effect.path for effect in effects]
-    edges = list(dict.fromkeys(pair for path in paths for pair in zip(path, path[1:], strict=False)))
+    edges = list(dict.fromkeys(pair for path in paths for pair in pairwise(path)))
     if not edges or len(edges) > _EDGES:
         return []
     numbers = {ref: number for number, ref in enumerate(dict.fromkeys(ref for edge in edges for ref in edge))}

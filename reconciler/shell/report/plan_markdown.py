@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from reconciler.model.findings import Severity
 from reconciler.model.graph import Graph
@@ -15,19 +15,20 @@ from reconciler.shell.report.plan_header import Header, header_of, headline, opt
 from reconciler.shell.report.plan_notes import gathered
 from reconciler.shell.report.plan_rows import Row, Sign, rows
 from reconciler.shell.report.plan_summary import Summary, counted, named, sentence, summary
-from reconciler.shell.report.plan_text import NO_CHANGES, finding_line
+from reconciler.shell.report.plan_text import NO_CHANGES, details, finding_line
 
 LIMIT = 65_000
 """Bytes of UTF-8. GitHub refuses comments above 65,536 characters."""
 _TITLES = {Sign.BLOCK: "Blocked", Sign.DELETE: "To delete", Sign.CHANGE: "To change", Sign.ADD: "To add"}
-_MARKS = {Sign.BLOCK: "!", Sign.DELETE: "-", Sign.CHANGE: "!", Sign.ADD: "+"}
-"""As GitHub colors the first letter of a line in a `diff` block."""
 _OPEN = 8
-_FIELDS = 6
+_ROOMY = 60
+"""Up to so many resources a section, each has lines of its own for fields and reasons."""
 _NAMES = 12
 _LONGEST = 400
 _FOOT = 400
 """Bytes kept for the last lines."""
+_SHARE = 0.75
+"""Of what is left, what one section may take: so that those after it are seen, too."""
 
 
 def marker(environment: str) -> str:
@@ -45,7 +46,7 @@ def plan_markdown(plan: Plan, graph: Graph, *, place: str = "", against: str = "
     ranked = sorted(rows(plan, header.waves, header.tags), key=lambda row: list(_TITLES).index(row.sign))
     for sign, members in groupby(ranked, lambda row: row.sign):
         block = list(members)
-        comment.fold(f"{_TITLES[sign]}: {counted(len(block), 'resource')}", [_entry(row) for row in block], "resource", "diff")
+        comment.fold(f"{_TITLES[sign]}: {counted(len(block), 'resource')}", _entries(block), "resource", "diff")
     comment.fold(counted(len(plan.notes), "note"), list(_notes(plan)), "line")
     comment.fold(_counted_findings(found), [[finding_line(finding)[:_LONGEST]] for finding in plan.findings], "finding")
     return comment.ended(_foot(plan, header))
@@ -74,7 +75,8 @@ class _Comment:
         tail = f"{ticks}\n\n</details>\n\n"
         if not self._fits(head + tail + " " * len(_more(len(entries), thing))):
             return
-        shown = [text for entry in entries if (text := "\n".join(entry) + "\n") and self._fits(text)]
+        kept = int(self._left * (1 - _SHARE))
+        shown = list(takewhile(lambda text: self._fits(text, kept), ("\n".join(entry) + "\n" for entry in entries)))
         rest = len(entries) - len(shown)
         self._parts += [head, *shown, _more(rest, thing) if rest else "", tail]
 
@@ -82,9 +84,9 @@ class _Comment:
         """The whole comment."""
         return "".join(self._parts) + "\n".join(lines) + "\n"
 
-    def _fits(self, text: str) -> bool:
+    def _fits(self, text: str, kept: int = 0) -> bool:
         size = len(text.encode())
-        if size > self._left:
+        if size > self._left - kept:
             return False
         self._left -= size
         return True
@@ -106,18 +108,22 @@ def _head(plan: Plan, header: Header, found: Summary) -> list[str]:
     return lines
 
 
-def _entry(row: Row) -> list[str]:
-    """One resource. A sign at the start of the line is what GitHub colors."""
-    lines = [f"{_MARKS[row.sign]} {row.tenant}/{row.name}  {row.what}  ({row.group.title})"]
-    fields = [field for field in row.fields if not field.told] or list(row.fields)
-    width = max((len(field.name) for field in fields[:_FIELDS]), default=0)
-    lines += [f"      {field.name:<{width}}  {field.before} -> {field.after}" for field in fields[:_FIELDS]]
-    if len(fields) > _FIELDS:
-        lines.append(f"      and {counted(len(fields) - _FIELDS, 'more field')}")
-    if row.sign is not Sign.ADD:
-        lines += [f"      because {reason}" if row.sign is not Sign.BLOCK else f"      {reason}" for reason in row.because[:_FIELDS]]
-    lines += [f"      help: {row.help}"] if row.help else []
-    return [line[:_LONGEST] for line in lines]
+def _entries(block: list[Row]) -> list[list[str]]:
+    """One list of lines a resource. A sign at the start of a line is what GitHub colors in a `diff` block."""
+    if len(block) <= _ROOMY:
+        return [[_line(row), *_below(row)] for row in block]
+    return [[_line(row, f"  {row.first}".rstrip())] for row in block]
+
+
+def _line(row: Row, beside: str = "") -> str:
+    guarded = "  (held by a guard)" if row.is_guarded else ""
+    return f"{row.sign} {row.tenant}/{row.name}  {row.what}  ({row.group.title}){guarded}{beside}"[:_LONGEST]
+
+
+def _below(row: Row) -> Iterator[str]:
+    told = details(row) if row.sign is not Sign.ADD else []
+    width = max((len(name) for name, _ in told), default=0)
+    yield from (f"      {name:<{width}}  {text}"[:_LONGEST] for name, text in told)
 
 
 def _notes(plan: Plan) -> Iterator[list[str]]:

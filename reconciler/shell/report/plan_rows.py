@@ -65,6 +65,18 @@ class Row:
         counted = Counter(visible(id.kind) for id in self.objects)
         return ", ".join(kind if count == 1 else f"{count} {kind}s" for kind, count in counted.items())
 
+    @property
+    def telling(self) -> tuple[Field, ...]:
+        """Fields that are not implied by others; all where each is."""
+        return tuple(field for field in self.fields if not field.told) or self.fields
+
+    @property
+    def first(self) -> str:
+        """The first field, for one line; empty where none changes."""
+        fields = self.telling
+        more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
+        return f"{fields[0].name} {fields[0].before} -> {fields[0].after}{more}" if fields else ""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Group:
@@ -158,8 +170,8 @@ def _because(step: Step) -> tuple[str, ...]:
             return because
         case Update(because=because, strips=strips):
             return (*because, f"removes what {', '.join(strips)} left") if strips else because
-        case Delete(because=because, guarded=guarded):
-            return (*because, "a guard holds it") if guarded else because
+        case Delete(because=because):
+            return because
         case Block(reason=reason):
             return (reason,)
         case _:

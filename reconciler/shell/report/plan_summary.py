@@ -57,12 +57,12 @@ def summary(plan: Plan) -> Summary:
 
 def sentence(found: Summary) -> str:
     """`3 to add, 1 to change, 0 to delete; 1 held, 1 blocked`."""
-    steps = f"{found.create} to add, {found.update} to change, {found.delete} to delete"
+    steps = f"{found.create:,} to add, {found.update:,} to change, {found.delete:,} to delete"
     rest = [
-        f"{found.held} held" * bool(found.held),
-        f"{found.blocked} blocked" * bool(found.blocked),
-        f"{found.kept} kept" * bool(found.kept),
-        f"{found.guarded} held by guards" * bool(found.guarded),
+        f"{found.held:,} held" * bool(found.held),
+        f"{found.blocked:,} blocked" * bool(found.blocked),
+        f"{found.kept:,} kept" * bool(found.kept),
+        f"{found.guarded:,} held by guards" * bool(found.guarded),
         counted(found.rebuilds, "rebuild") * bool(found.rebuilds),
         counted(found.rolls, "roll") * bool(found.rolls),
     ]

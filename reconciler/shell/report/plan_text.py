@@ -11,11 +11,11 @@ import click
 
 from reconciler.model.findings import Finding, Severity
 from reconciler.model.graph import Graph
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Block, Plan
 from reconciler.shell.report.plan_escape import visible
 from reconciler.shell.report.plan_header import Header, header_of, headline, option
 from reconciler.shell.report.plan_notes import arrows, causes, gathered
-from reconciler.shell.report.plan_rows import Field, Row, Sign, rows
+from reconciler.shell.report.plan_rows import Row, Sign, rows
 from reconciler.shell.report.plan_summary import Summary, counted, named, sentence, summary
 
 NO_CHANGES = "No changes: everything is as desired."
@@ -76,36 +76,32 @@ def _width(texts: Iterable[str], most: int) -> int:
 
 def _line(row: Row, widths: tuple[int, int], *, color: bool) -> str:
     sign = click.style(row.sign, fg=_COLORS[row.sign], bold=True) if color else str(row.sign)
-    return f"  {sign} {row.tenant:<{widths[0]}}  {row.name:<{widths[1]}}  {row.what}"
+    guarded = "  (held by a guard)" if row.is_guarded else ""
+    return f"  {sign} {row.tenant:<{widths[0]}}  {row.name:<{widths[1]}}  {row.what}{guarded}"
+
+
+def details(row: Row, *, verbose: bool = False) -> list[tuple[str, str]]:
+    """What is told below a row: its fields, why, and what to do; each with its name, which is empty where the one above goes on."""
+    fields = row.fields if verbose else row.telling
+    shown = fields if verbose else fields[:_FIELDS]
+    lines = [("object" if not index else "", visible(str(id))) for index, id in enumerate(row.objects)] if verbose else []
+    lines += [(field.name, f"{field.before} -> {field.after}") for field in shown]
+    if len(fields) > len(shown):
+        lines.append(("", f"and {counted(len(fields) - len(shown), 'more field')} (--verbose)"))
+    word = "blocked" if row.sign is Sign.BLOCK else "because"
+    lines += [(word if not index else "", reason) for index, reason in enumerate(row.because)]
+    return [*lines, ("help", row.help)] if row.help else lines
 
 
 def _below(row: Row, *, verbose: bool) -> Iterator[str]:
-    if verbose:
-        yield from (f"      object    {visible(str(id))}" for id in row.objects)
-    fields = row.fields if verbose else _telling(row)
-    shown = fields if verbose else fields[:_FIELDS]
-    width = max((len(field.name) for field in shown), default=0)
-    yield from (f"      {field.name:<{max(width, 8)}}  {field.before} -> {field.after}" for field in shown)
-    if len(fields) > len(shown):
-        yield f"      and {counted(len(fields) - len(shown), 'more field')} (--verbose)"
-    yield from (f"      {'blocked' if row.sign is Sign.BLOCK else 'because'}   {reason}" for reason in row.because)
-    if row.help:
-        yield f"      help      {row.help}"
-
-
-def _telling(row: Row) -> tuple[Field, ...]:
-    return tuple(field for field in row.fields if not field.told) or row.fields
+    told = details(row, verbose=verbose)
+    width = _width((name for name, _ in told), _NAME)
+    yield from (f"      {name:<{max(width, 8)}}  {text}" for name, text in told)
 
 
 def _beside(row: Row) -> str:
-    """The row's first field, or why it is blocked, on the same line."""
-    if row.sign is Sign.BLOCK:
-        return f"  {row.because[0]}"
-    fields = _telling(row)
-    if not fields:
-        return ""
-    more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
-    return f"  {fields[0].name} {fields[0].before} -> {fields[0].after}{more}"
+    beside = row.because[0] if row.sign is Sign.BLOCK else row.first
+    return f"  {beside}" if beside else ""
 
 
 def _reasons(block: list[Row]) -> Iterator[str]:
@@ -163,13 +159,17 @@ def _ending(plan: Plan, header: Header, found: Summary, *, closing: bool) -> lis
     lines = [f"Plan: {sentence(found)}."]
     if found.guarded:
         lines += guards(plan, header, found)
-    if closing:
-        lines.append(
-            "Two revisions were compared; no target was read."
-            if header.against
-            else f"Nothing was written. Apply it with: fleet apply{option(plan, header)}"
-        )
-    return lines
+    return [*lines, _closing(plan, header, found)] if closing else lines
+
+
+def _closing(plan: Plan, header: Header, found: Summary) -> str:
+    if header.against:
+        return "Two revisions were compared; no target was read."
+    if found.errors or any(plan.of(Block)):
+        return "Nothing was written, and an apply will be refused until what is in the way is mended."
+    if plan.is_empty:
+        return "Nothing was written. The images are built first; fleet.lock then names them."
+    return f"Nothing was written. Apply it with: fleet apply{option(plan, header)}"
 
 
 def guards(plan: Plan, header: Header, found: Summary) -> list[str]:
