@@ -30,6 +30,8 @@ class Slot:
     ref: Ref
     kind: Kind | None
     findings: tuple[Finding, ...] = ()
+    guessed: bool = False
+    """`ref` is what was probably meant by a path that fits nowhere."""
 
 
 def layout(paths: Iterable[str], refused: Mapping[str, str], kinds: Iterable[Kind]) -> tuple[Slot, ...]:
@@ -37,7 +39,8 @@ def layout(paths: Iterable[str], refused: Mapping[str, str], kinds: Iterable[Kin
     folders = {kind.folder: kind for kind in kinds}
     slots = [_slot(path, folders) for path in sorted(paths) if path.startswith(ROOT) and path.rpartition("/")[2] not in IGNORED]
     slots += [_refused(path, reason, folders) for path, reason in sorted(refused.items())]
-    return _collisions(slots)
+    declared = {slot.ref for slot in slots if not slot.guessed}
+    return _collisions([_stray(slot.path, *slot.findings) if slot.guessed and slot.ref in declared else slot for slot in slots])
 
 
 def _slot(path: str, folders: Mapping[str, Kind]) -> Slot:
@@ -101,11 +104,11 @@ def _unfit(path: str, kind: Kind | None, folder: str, rest: list[str], folders: 
 
 def _meant(path: str, finding: Finding, kind: Kind, rest: list[str]) -> Slot:
     ref = Ref(kind.name, rest[-1].removesuffix(".yaml").removesuffix(".yml"), rest[0] if kind.scope == "tenant" else "")
-    return Slot(path, ref, None, (finding,))
+    return Slot(path, ref, None, (finding,), guessed=True)
 
 
-def _stray(path: str, finding: Finding) -> Slot:
-    return Slot(path, Ref(UNKNOWN, path), None, (finding,))
+def _stray(path: str, *findings: Finding) -> Slot:
+    return Slot(path, Ref(UNKNOWN, path), None, findings)
 
 
 def _refused(path: str, reason: str, folders: Mapping[str, Kind]) -> Slot:
@@ -118,7 +121,7 @@ def _collisions(slots: list[Slot]) -> tuple[Slot, ...]:
     clashes: dict[str, Finding] = {}
     for slot in slots:
         key = (slot.ref.kind, slot.ref.tenant.lower()[:LABEL], slot.ref.name.lower()[:LABEL])
-        other = slot if slot.ref.kind == UNKNOWN else first.setdefault(key, slot)
+        other = slot if slot.guessed or slot.ref.kind == UNKNOWN else first.setdefault(key, slot)
         if other is not slot:
             for one, two in ((slot, other), (other, slot)):
                 message = f"collides with {two.path}: in lower case and cut at {LABEL} characters the names are one"

@@ -17,8 +17,12 @@ from reconciler.model.kind import Kind
 from reconciler.model.refs import FLEET, Link, Ref
 from reconciler.model.spec import Spec
 
-_SUGGESTIONS = 100
-"""Near names are looked for this often in one fleet: each search reads all names."""
+TENANT = "Tenant"
+"""The kind that makes what a tenant's specs stand on; a fleet of kinds without it has no tenants to miss."""
+_COMPARISONS = 50_000
+"""Names that are compared to find near ones, in a whole fleet: beyond, references to nothing go without a suggestion."""
+_SHOWN = 12
+"""Specs of a circle that are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def link(fleet: Fleet, kinds: tuple[Kind, ...]) -> Linking:
     unresolved: set[Ref] = set()
     for resource in sorted(fleet.resources.values(), key=lambda resource: resource.ref):
         ref, found = resource.ref, []
-        for mention in (*names.kinds[ref.kind].links(resource), *_tenant_of(ref, names)):
+        for mention in names.kinds[ref.kind].links(resource):
             target = names.resolve(mention, ref, resource.document)
             if isinstance(target, Finding):
                 findings.append(target)
@@ -60,6 +64,9 @@ def link(fleet: Fleet, kinds: tuple[Kind, ...]) -> Linking:
             if target in fleet.broken:
                 findings.append(_to_broken(mention, target, resource))
         links[ref] = tuple(found)
+    for orphans in names.orphans(links):
+        findings.append(_no_tenant(fleet.resources[orphans[0]], len(orphans), names))
+        unresolved |= set(orphans)
     findings += _of_fleet(fleet, names)
     order, stuck = _order(links)
     for circle in circles({ref: _needed(links[ref]) & stuck for ref in sorted(stuck)}):
@@ -79,7 +86,7 @@ class _Names:
         for ref in sorted(self.refs):
             self.by_name.setdefault(ref.name, []).append(ref)
             self.by_kind.setdefault(ref.kind, []).append(ref)
-        self.suggestions = 0
+        self.comparisons = 0
 
     def resolve(self, mention: Link, linker: Ref, document: Document) -> Ref | Finding:
         """What a link refers to, seen from `linker`; or the finding that it refers to nothing."""
@@ -102,6 +109,20 @@ class _Names:
             ref = candidates[0] if candidates else Ref(mention.kind, name)
         return ref if ref in self.refs else self._missing(mention, ref, linker, document)
 
+    def orphans(self, refs: Iterable[Ref]) -> Iterable[list[Ref]]:
+        """What stands in the folder of a tenant that has no spec, tenant by tenant."""
+        orphans: dict[str, list[Ref]] = {}
+        for ref in refs if TENANT in self.kinds else ():
+            if ref.tenant and Ref(TENANT, ref.tenant) not in self.refs:
+                orphans.setdefault(ref.tenant, []).append(ref)
+        return orphans.values()
+
+    def path(self, wanted: Ref) -> str:
+        """Where a spec would stand."""
+        folder = self.kinds[wanted.kind].folder
+        tenant = (wanted.tenant or "TENANT") + "/" if self.kinds[wanted.kind].scope == "tenant" else ""
+        return f"specs/{folder}/{tenant}{wanted.name}.yaml"
+
     def _missing(self, mention: Link, wanted: Ref, linker: Ref, document: Document) -> Finding:
         place = document.place(mention.pointer)
         same_name = self.by_name.get(wanted.name, [])
@@ -109,24 +130,24 @@ class _Names:
         if elsewhere and "/" not in mention.name:
             message = f"tenant {linker.tenant} has no {mention.kind} `{mention.name}`; {listed(ref.tenant for ref in elsewhere)} has"
             return codes.OTHER_TENANT.at(place, message, f"write {listed((ref.short for ref in elsewhere), 'or')}", linker)
-        others = [ref for ref in same_name if ref.kind in self.kinds and ref.kind != mention.kind and ref.tenant in (wanted.tenant, "")]
+        others = [
+            ref
+            for ref in same_name
+            if ref.kind in self.kinds and ref.kind != mention.kind and ref.tenant in (wanted.tenant, linker.tenant, "")
+        ]
         if others and not elsewhere:
             message = f"`{mention.name}` is of kind {listed(ref.kind for ref in others)}, not {mention.kind}"
             return codes.WRONG_KIND.at(place, message, f"name a {mention.kind}", linker)
-        fix = did_you_mean(mention.name, self._near(mention, linker), f"add {self._path(wanted)}")
+        fix = did_you_mean(mention.name, self._near(mention, linker), f"add {self.path(wanted)}")
         return codes.DANGLING.at(place, f"there is no {mention.kind} `{mention.name}`", fix, linker)
 
-    def _near(self, mention: Link, linker: Ref) -> Iterator[str]:
+    def _near(self, mention: Link, linker: Ref) -> list[str]:
         """Names that might be meant, as the linker would write them."""
-        self.suggestions += 1
-        if self.suggestions <= _SUGGESTIONS:
-            for ref in self.by_kind.get(mention.kind, ()):
-                yield ref.name if ref.tenant == linker.tenant or not ref.tenant else ref.short
-
-    def _path(self, wanted: Ref) -> str:
-        folder = self.kinds[wanted.kind].folder
-        tenant = (wanted.tenant or "TENANT") + "/" if self.kinds[wanted.kind].scope == "tenant" else ""
-        return f"specs/{folder}/{tenant}{wanted.name}.yaml"
+        known = self.by_kind.get(mention.kind, [])
+        self.comparisons += len(known)
+        if self.comparisons > _COMPARISONS:
+            return []
+        return [ref.name if ref.tenant == linker.tenant or not ref.tenant else ref.short for ref in known]
 
 
 def _to_broken(mention: Link, target: Ref, resource: Resource[Spec]) -> Finding:
@@ -134,10 +155,11 @@ def _to_broken(mention: Link, target: Ref, resource: Resource[Spec]) -> Finding:
     return codes.BROKEN.at(resource.document.place(mention.pointer), message, f"fix {target}", resource.ref)
 
 
-def _tenant_of(ref: Ref, names: _Names) -> Iterator[Link]:
-    """What stands in a tenant's folder needs that tenant; the order does not."""
-    if ref.tenant and "Tenant" in names.kinds:
-        yield Link("Tenant", ref.tenant, ("metadata", "name"), ordered=False)
+def _no_tenant(resource: Resource[Spec], count: int, names: _Names) -> Finding:
+    tenant = resource.ref.tenant
+    message = f"there is no tenant `{tenant}`; {count} specs stand in its folders" if count > 1 else f"there is no tenant `{tenant}`"
+    fix = did_you_mean(tenant, (ref.name for ref in names.by_kind.get(TENANT, ())), f"add {names.path(Ref(TENANT, tenant))}")
+    return codes.NO_SUCH_TENANT.at(resource.document.place(), message, fix, resource.ref)
 
 
 def _of_fleet(fleet: Fleet, names: _Names) -> Iterator[Finding]:
@@ -154,8 +176,8 @@ def _of_fleet(fleet: Fleet, names: _Names) -> Iterator[Finding]:
 def _mentions(spec: FleetSpec) -> Iterator[Link]:
     if spec.policy is not None:
         yield Link("PolicyPack", spec.policy, ("spec", "policy"), ordered=False)
-    for machine, centre in spec.observability.items():
-        yield Link("Service", centre.service, ("spec", "observability", machine, "service"), ordered=False)
+    for machine, reports in spec.observability.items():
+        yield Link("Service", reports.service, ("spec", "observability", machine, "service"), ordered=False)
 
 
 def _needed(links: Iterable[tuple[Link, Ref]]) -> frozenset[Ref]:
@@ -180,5 +202,7 @@ def _circle(circle: tuple[Ref, ...], fleet: Fleet, links: Mapping[Ref, tuple[tup
     pointer = next(mention.pointer for mention, target in links[first] if target == second and mention.ordered)
     alone = len({ref.tenant for ref in circle}) == 1
     shown = [ref.name if alone else ref.short for ref in (*circle, first)]
+    if len(shown) > _SHOWN:
+        shown[_SHOWN - 2 : -1] = [f"({len(shown) - _SHOWN + 1} more)"]
     message = f"references in a circle: {' -> '.join(shown)}"
     return codes.CIRCLE.at(fleet.resources[first].document.place(pointer), message, "take out one of these references", first)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.codes import documents as codes
-from reconciler.core.reading import MAX_PROBLEMS, START, UNSEEN, At, Problem, Reading, unseen
+from reconciler.core.reading import MAX_PROBLEMS, SPEC, START, UNLIMITED, UNSEEN, At, Limits, Problem, Reading, unseen
 from reconciler.model.documents import Marks
 from reconciler.model.findings import Finding, Place, Pointer
 from reconciler.model.refs import Ref
 
-MAX_BYTES = 1 << 20
 _VISIBLE = bytes({9, 10, 13} | set(range(32, 127)))
 
 
@@ -48,18 +47,18 @@ class Positions:
 
     def _read(self) -> dict[Pointer, At]:
         if self._values is None:
-            reading = Reading(self._text, values={}, keys=self._keys)
+            reading = Reading(self._text, UNLIMITED, values={}, keys=self._keys)
             reading.run()
             self._values = reading.values
         return self._values or {}
 
 
-def load(path: str, data: bytes, subject: Ref | None = None) -> Loaded:
+def load(path: str, data: bytes, subject: Ref | None = None, limits: Limits = SPEC) -> Loaded:
     """The one YAML document of a file. Never raises; every finding says where."""
-    text, problems = _decode(data)
+    text, problems = _decode(data, limits.bytes)
     if problems:
         return Loaded(None, Positions(""), tuple(_finding(path, subject, problem) for problem in problems))
-    reading = Reading(text)
+    reading = Reading(text, limits)
     value = reading.run()
     return Loaded(value, Positions(text), tuple(_finding(path, subject, problem) for problem in reading.problems))
 
@@ -68,9 +67,9 @@ def _finding(path: str, subject: Ref | None, problem: Problem) -> Finding:
     return problem.code.at(Place(path, *problem.at, problem.pointer), problem.message, problem.fix, subject)
 
 
-def _decode(data: bytes) -> tuple[str, list[Problem]]:
-    if len(data) > MAX_BYTES:
-        message = f"the file has {len(data):,} bytes; a document may have {MAX_BYTES:,}"
+def _decode(data: bytes, most: int) -> tuple[str, list[Problem]]:
+    if len(data) > most:
+        message = f"the file has {len(data):,} bytes; it may have {most:,}"
         return "", [Problem(codes.TOO_LARGE, START, (), message, "split it, or move the data out of the spec")]
     if not data.translate(None, _VISIBLE):
         return data.decode("ascii"), []

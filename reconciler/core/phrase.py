@@ -65,7 +65,7 @@ def phrase(type_: str, given: Any, context: Mapping[str, Any], otherwise: str) -
         return wrong_type((WANTED[type_],), given)
     if type_ in _BOUNDS:
         name, words = _BOUNDS[type_]
-        return codes.NOT_ALLOWED, f"must be {words} {context[name]}, not {shown(given)}", ""
+        return codes.NOT_ALLOWED, f"must be {words} {context[name]}, not {shown(given)}", f"give {words} {context[name]}"
     speak = _SPEAKERS.get(type_)
     if speak is not None:
         return speak(given, context)
@@ -124,7 +124,11 @@ def _conversion(wanted: tuple[str, ...], given: Any) -> str:
 def _literal(given: Any, context: Mapping[str, Any]) -> Phrase:
     choices = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
     near = closest(given, choices)
-    return codes.NOT_ALLOWED, f"must be {listed(choices, 'or')}, not {shown(given)}", f"did you mean `{near}`?" if near else ""
+    return (
+        codes.NOT_ALLOWED,
+        f"must be {listed(choices, 'or')}, not {shown(given)}",
+        f"did you mean `{near}`?" if near else "write one of them",
+    )
 
 
 def _written(given: Any, context: Mapping[str, Any]) -> Phrase:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -15,13 +15,25 @@ from reconciler.core.scalars import Doubtful, plain
 from reconciler.model.findings import Code, Pointer
 
 MAX_DEPTH = 64
-MAX_NODES = 50_000
 MAX_PROBLEMS = 50
 """Of one file: who has more has pasted something else."""
 
 UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 """Control characters, line separators, and marks of direction."""
 START = (1, 1)
+
+
+class Limits(NamedTuple):
+    """How large a file may be: a spec, unless something else is said."""
+
+    bytes: int = 1 << 20
+    nodes: int = 50_000
+
+
+SPEC = Limits()
+UNLIMITED = Limits(1 << 62, 1 << 62)
+"""For a text that was read within its limits before."""
+
 At = tuple[int, int]
 """Line and column, from 1."""
 
@@ -68,10 +80,13 @@ _VACANT = _Vacant()
 class Reading:
     """One pass over the parser's events with a stack of our own: the C composer recurses and dies of deep nesting."""
 
-    __slots__ = ("_again", "_handlers", "_key", "_nodes", "_root", "_stack", "_text", "_top", "keys", "problems", "values")
+    __slots__ = ("_again", "_handlers", "_key", "_limit", "_nodes", "_root", "_stack", "_text", "_top", "keys", "problems", "values")
 
-    def __init__(self, text: str, values: dict[Pointer, At] | None = None, keys: dict[Pointer, At] | None = None) -> None:
+    def __init__(
+        self, text: str, limits: Limits = SPEC, values: dict[Pointer, At] | None = None, keys: dict[Pointer, At] | None = None
+    ) -> None:
         self._text = text
+        self._limit = limits.nodes
         self._root: list[Any] = []
         self._top: Any = self._root
         self._key: Any = _VACANT
@@ -161,7 +176,7 @@ class Reading:
     def _first(self, key: str | int) -> int:
         """The line where a key stands first; only a reading that keeps positions knows, so read again, once."""
         if self.values is None and self._again is None:
-            self._again = Reading(self._text, values={}, keys={})
+            self._again = Reading(self._text, UNLIMITED, values={}, keys={})
             self._again.run()
         keys = self._again.keys if self._again else self.keys
         return keys.get((*self._pointer(), key), START)[0]
@@ -193,8 +208,8 @@ class Reading:
         self._top, _ = self._stack.pop()
 
     def _bound(self, event: Any) -> None:
-        if self._nodes > MAX_NODES:
-            self._problem(codes.TOO_MANY, event, f"more than {MAX_NODES:,} keys and values", "split it, or move the data out of the spec")
+        if self._nodes > self._limit:
+            self._problem(codes.TOO_MANY, event, f"more than {self._limit:,} keys and values", "split it, or move the data out of the spec")
             raise _Unreadable
 
     def _alias(self, event: Any) -> None:
@@ -241,6 +256,42 @@ def _at(mark: Any) -> At:
     return mark.line + 1, mark.column + 1
 
 
+def _index(mark: Any) -> int:
+    index: int = mark.index
+    return index
+
+
+class Token(NamedTuple):
+    """One step through a text, with the characters it goes from and to."""
+
+    kind: Literal["scalar", "mapping", "sequence", "end"]
+    style: str
+    """Of a scalar its quote or sign (`\"`, `'`, `|`, `>`, or nothing); of the others `flow` or `block`."""
+    text: str
+    """What a scalar says."""
+    start: int
+    end: int
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Everything in a text that was read without problems, in order."""
+    parser = yaml.CSafeLoader(text)
+    try:
+        while (event := parser.get_event()) is not None:
+            start, end = _index(event.start_mark), _index(event.end_mark)
+            match event:
+                case yaml.ScalarEvent():
+                    yield Token("scalar", event.style or "", event.value, start, end)
+                case yaml.MappingStartEvent():
+                    yield Token("mapping", "flow" if event.flow_style else "block", "", start, end)
+                case yaml.SequenceStartEvent():
+                    yield Token("sequence", "flow" if event.flow_style else "block", "", start, end)
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    yield Token("end", "", "", start, end)
+    finally:
+        parser.dispose()
+
+
 _EXPLAINED = (
     ("mapping values are not allowed", "a key cannot begin here", "check the indentation, or quote a value that holds `: `"),
     ("did not find expected key", "a key is expected here", "check the indentation and the quotes of the lines above"),
@@ -257,9 +308,10 @@ _EXPLAINED = (
 
 def _syntax(fault: yaml.MarkedYAMLError, text: str) -> Problem:
     problem, mark = str(fault.problem), fault.problem_mark or fault.context_mark
-    if problem.startswith("found unexpected end of stream"):
-        mark = fault.context_mark or mark
-    at = _at(mark) if mark else START
+    ends = _end(text)
+    if mark and _at(mark) > ends and fault.context_mark:  # nothing is wrong at the end: something began and never ended
+        mark = fault.context_mark
+    at = min(_at(mark), ends) if mark else START
     if _character(text, at) == "\t":
         return Problem(codes.TAB, at, (), "a tab cannot stand here", "indent with spaces")
     since = ""
@@ -275,3 +327,9 @@ def _character(text: str, at: At) -> str:
     lines = text.splitlines()
     line = lines[at[0] - 1] if at[0] <= len(lines) else ""
     return line[at[1] - 1 : at[1]]
+
+
+def _end(text: str) -> At:
+    """Just behind the last character that is no white space."""
+    text = text.rstrip()
+    return text.count("\n") + 1, len(text) - text.rfind("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -48,7 +49,7 @@ def resolve(
     filled, unfit = _filled(fleet, environment, table)
     found += unfit
     wrong = {ref for ref in (finding.subject for finding in (*findings, *unfit) if finding.is_error) if ref and ref in fleet.resources}
-    kept = _closure(fleet.broken | wrong | linking.unresolved, linking)
+    kept = _closure(fleet.broken | wrong | linking.unresolved, fleet, linking)
     resources = {ref: filled[ref] for ref in linking.order if ref in filled and ref not in kept}
     needs = {ref: need for ref, resource in resources.items() if (need := table[ref.kind].needs(resource, fleet))}
     placements: dict[Ref, Placement] = {ref: place(need, environment) for ref, need in needs.items()}
@@ -93,11 +94,15 @@ def _filled(fleet: Fleet, environment: Environment, table: Mapping[str, Kind]) -
     return filled, findings
 
 
-def _closure(broken: Iterable[Ref], linking: Linking) -> frozenset[Ref]:
-    """What is broken and everything that depends on it, however far."""
+def _closure(broken: Iterable[Ref], fleet: Fleet, linking: Linking) -> frozenset[Ref]:
+    """What is broken and everything that depends on it, however far. What stands in a tenant's folder depends on the tenant."""
+    members: dict[str, list[Ref]] = defaultdict(list)
+    for ref in fleet.resources:
+        members[ref.tenant].append(ref)
     kept, queue = set(broken), list(broken)
     while queue:
-        for linker in linking.backlinks.get(queue.pop(), ()):
+        ref = queue.pop()
+        for linker in (*linking.backlinks.get(ref, ()), *(members[ref.name] if ref.kind == "Tenant" else ())):
             if linker not in kept:
                 kept.add(linker)
                 queue.append(linker)

@@ -101,14 +101,22 @@ def _finding(model: type[Spec], document: Document, base: Pointer, fault: _Fault
         wrong_type(fault.wanted, fault.given) if fault.wanted else phrase(fault.type, fault.given, fault.context, fault.message)
     )
     place = document.key_place(pointer) if fault.of_key else document.place(pointer)
+    lead = f"{description}; " if (description := _description(model, fault.pointer)) else ""
+    fix = fix or f"{lead}see `fleet explain {code.id}`"
     return code.at(place, f"as a key, {message}" if fault.of_key else message, fix, document.ref)
 
 
 def _purpose(model: type[Spec], pointer: Pointer) -> str:
+    description = _description(model, pointer)
+    return f" ({description})" if description else ""
+
+
+def _description(model: type[Spec], pointer: Pointer) -> str:
+    """The first line of what a field's own documentation says."""
     for found in models_at(model, pointer[:-1]):
         for name, field in found.model_fields.items():
-            if (field.alias or name) == pointer[-1] and field.description:
-                return f" ({field.description.splitlines()[0].rstrip('.')})"
+            if pointer and (field.alias or name) == pointer[-1] and field.description:
+                return field.description.splitlines()[0].rstrip(".")
     return ""
 
 

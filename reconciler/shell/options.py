@@ -15,7 +15,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def environment_option(function: F) -> F:
     """`--env NAME`."""
-    return click.option("--env", "env", metavar="NAME", envvar="FLEET_ENV", help="Environment; the fleet's default one if not given.")(function)
+    return click.option("--env", "env", metavar="NAME", envvar="FLEET_ENV", help="Environment; the fleet's default one if not given.")(
+        function
+    )
 
 
 def repository_option(function: F) -> F:
@@ -31,7 +33,11 @@ def repository_option(function: F) -> F:
 def color_option(function: F) -> F:
     """`--color`."""
     return click.option(
-        "--color", type=click.Choice(["auto", "always", "never"]), default="auto", envvar="FLEET_COLOR", help="NO_COLOR and FORCE_COLOR count too."
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        envvar="FLEET_COLOR",
+        help="NO_COLOR and FORCE_COLOR count too.",
     )(function)
 
 
@@ -42,7 +48,9 @@ def output_option(*formats: str) -> Callable[[F], F]:
 
 def service_option(function: F) -> F:
     """`--service NAME`, repeatable."""
-    return click.option("--service", "services", multiple=True, metavar="NAME", help="Keep to this service (`web` or `platform/web`); repeatable.")(function)
+    return click.option(
+        "--service", "services", multiple=True, metavar="NAME", help="Keep to this service (`web` or `platform/web`); repeatable."
+    )(function)
 
 
 def takes_down_options(function: F) -> F:

@@ -43,9 +43,7 @@ def forced_holds(refs: tuple[Ref, ...]) -> Mapping[Ref, Hold]:
     return {ref: Hold(tag=tag, reason=f"one-off by {FORCED}") for ref in refs}
 
 
-def options_of(
-    refs: tuple[Ref, ...], *, adopt: bool, no_prune: bool, prune_unplaced: bool, allow_delete: int | None
-) -> Options:
+def options_of(refs: tuple[Ref, ...], *, adopt: bool, no_prune: bool, prune_unplaced: bool, allow_delete: int | None) -> Options:
     """What the plan may do, from flags."""
     return Options(
         adopt=adopt,

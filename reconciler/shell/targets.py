@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from reconciler.model.fleet import Environment
@@ -14,20 +15,20 @@ from reconciler.shell.refusal import Refusal
 @asynccontextmanager
 async def connected(environment: Environment, root: Path) -> AsyncIterator[Cluster]:
     """The environment's target, closed at the end."""
-    cluster = await _connect(environment, root)
+    cluster = _connect(environment, root)
     try:
         yield cluster
     finally:
         await cluster.close()
 
 
-async def _connect(environment: Environment, root: Path) -> Cluster:
+def _connect(environment: Environment, root: Path) -> Cluster:
     target = environment.target
     if target.kubernetes is not None:
         from reconciler.adapters.cluster import connect
 
         kubeconfig = target.kubernetes.kubeconfig
-        return await connect(context=target.kubernetes.context, kubeconfig=str(root / kubeconfig) if kubeconfig else None)
+        return connect(os.environ, str(root / kubeconfig) if kubeconfig else None, target.kubernetes.context)
     if target.memory is not None:
         from reconciler.adapters.memory import MemoryCluster
 

@@ -12,7 +12,7 @@ from reconciler.adapters.git import Repository
 from reconciler.core.environment import environment
 from reconciler.core.locking import read_lock
 from reconciler.core.policy import policy
-from reconciler.core.read import Reading, read
+from reconciler.core.understand import Understanding, understand
 from reconciler.core.resolve import resolve
 from reconciler.kinds import KINDS
 from reconciler.model.documents import FLEET_FILE
@@ -34,7 +34,7 @@ class Workspace:
     root: Path
     source: WorkTree
     revision: str | None
-    reading: Reading
+    reading: Understanding
     today: date
 
     def environment(self, name: str | None) -> Environment:
@@ -76,7 +76,7 @@ def open_workspace(start: Path | None = None, revision: str | None = None) -> Wo
         tree = source.tree(revision)
     except SourceUnavailable as gone:
         raise Refusal(str(gone), gone.fix) from None
-    return Workspace(root, source, revision, read(tree, KINDS), datetime.now(UTC).date())
+    return Workspace(root, source, revision, understand(tree, KINDS), datetime.now(UTC).date())
 
 
 def find_root(start: Path) -> Path:

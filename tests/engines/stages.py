@@ -6,8 +6,8 @@ failed, crash-looping; `stages.fleetwright.dev/delay: 5s`); namespaces that are 
 
 import asyncio
 import sys
+import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ Body = dict[str, Any]
 
 
 def utc_now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def status_path(collection: str, body: Body) -> str:
@@ -104,7 +104,7 @@ class Player:
         patch = {"metadata": {"uid": body["metadata"]["uid"]}, "status": status}
         async with self.writes:
             got = await self.api.merge(status_path(collection, body), patch)
-        if got.status not in {200, 404, 409}:
+        if got.status not in {200, 404, 409} and not (got.status == 422 and "metadata.uid" in str(got.body)):
             print(f"{status_path(collection, body)}: {got.status} {got.body}", file=sys.stderr, flush=True)
 
 

@@ -33,7 +33,7 @@ Fix: move the file to the path that the message gives, or out of `specs/`.""",
 SUFFIX = error(
     "FLT004",
     "not .yaml",
-    """Specs end in `.yaml`, so that one thing has one path.
+    """Specs end in `.yaml`, so that one thing has one path. A file that ends otherwise is not read; what it declares is kept as it runs.
 
 Fix: `git mv NAME.yml NAME.yaml`.""",
 )

@@ -57,5 +57,14 @@ BROKEN = warning(
     "reference to a broken spec",
     """The spec that is named has errors of its own. Until they are fixed, both are kept as they run: never updated, never deleted.""",
 )
+NO_SUCH_TENANT = error(
+    "REF008",
+    "folder of a tenant that does not exist",
+    """The folder of a service or a task is its tenant, and a tenant is a spec of its own: it makes the namespace, the quota and the
+rights that everything of the tenant needs.
 
-CODES: tuple[Code, ...] = (DANGLING, WRONG_KIND, OTHER_TENANT, UNCLEAR, NO_TENANT, CIRCLE, BROKEN)
+Example: `specs/services/acme/web.yaml` without `specs/tenants/acme.yaml`.
+Fix: add the tenant, or move the file into the folder of one that exists.""",
+)
+
+CODES: tuple[Code, ...] = (DANGLING, WRONG_KIND, OTHER_TENANT, UNCLEAR, NO_TENANT, CIRCLE, BROKEN, NO_SUCH_TENANT)

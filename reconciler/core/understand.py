@@ -1,4 +1,4 @@
-"""Read: a source understood as far as no environment is needed: fleet, links, findings."""
+"""Understand: a source as far as no environment is needed: fleet, links, findings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.model.kind import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Understanding:
     """A source as understood: every finding of parse and check, in order of place."""
 
     tree: SourceTree
@@ -23,8 +23,8 @@ class Reading:
     findings: tuple[Finding, ...]
 
 
-def read(tree: SourceTree, kinds: tuple[Kind, ...]) -> Reading:
+def understand(tree: SourceTree, kinds: tuple[Kind, ...]) -> Understanding:
     """Parse and check in one."""
     fleet = parse(tree, kinds)
     linking = link(fleet, kinds)
-    return Reading(tree, fleet, linking, check(fleet, kinds, tree, linking))
+    return Understanding(tree, fleet, linking, check(fleet, kinds, tree, linking))

@@ -1,0 +1,145 @@
+"""The port `Cluster` over any conformant Kubernetes API server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+
+from reconciler.adapters.cluster import failures
+from reconciler.adapters.cluster.addresses import collection_path, known, object_path, query
+from reconciler.adapters.cluster.kubeconfig import Access, access
+from reconciler.adapters.cluster.ownership import handed_over, same_state, stands
+from reconciler.adapters.cluster.reading import decoded, list_kinds, observed
+from reconciler.adapters.cluster.transport import Pace, Reply, Transport
+from reconciler.adapters.cluster.watching import watch
+from reconciler.model.manifests import MANAGER, Body, ObjectId, Observed, identify
+from reconciler.ports import Accepted, Answer, Event
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json"
+
+
+class KubernetesCluster:
+    """One API server as one field manager. Connects when first asked for something."""
+
+    def __init__(self, access: Access, *, manager: str = MANAGER, pace: Pace | None = None) -> None:
+        self._access = access
+        self._manager = manager
+        self._pace = pace or Pace()
+        self._opened: Transport | None = None
+
+    @property
+    def place(self) -> str:
+        """The context, for people."""
+        return self._access.place
+
+    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> tuple[Observed, ...]:
+        """All objects of these kinds with these labels, kinds side by side."""
+        listings = await list_kinds(self._transport, known(kinds), labels)
+        return tuple(found for listing in listings for found in listing.objects)
+
+    async def read(self, id: ObjectId) -> Observed | None:
+        """One object, or None."""
+        status, body, _ = await self._transport.send("GET", object_path(id))
+        return None if status == 404 else observed(decoded(self._transport, f"read {id}", status, body))
+
+    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
+        """Server-side apply. A retry whose first try did take effect is no conflict with itself."""
+        reply = await self._apply(body, dry_run=dry_run, force=force)
+        if reply.status == 409 and reply.ambiguous and not dry_run and _is_precondition(reply):
+            live = await self.read(identify(body))
+            if live is not None and live.uid == body["metadata"].get("uid", live.uid):
+                again = await self._apply(_unconditional(body), dry_run=True, force=force)
+                if again.status == 200 and same_state(live.body, orjson.loads(again.body)):
+                    return Accepted(live.body, created=False)
+        return self._answer(reply)
+
+    async def put(self, body: Body) -> Answer:
+        """Create, or compare and set. A retry that finds what it was to write has written it."""
+        id, creating = identify(body), "resourceVersion" not in body["metadata"]  # what the port calls it
+        path = collection_path(id, body["apiVersion"]) if creating else object_path(id, body["apiVersion"])
+        data = orjson.dumps(body)
+        reply = await self._transport.send("POST" if creating else "PUT", path + query(fieldManager=self._manager), data, _JSON)
+        if reply.status == 409 and reply.ambiguous:
+            live = await self.read(id)
+            if live is not None and stands(body, live.body):
+                return Accepted(live.body, created=creating)
+        return self._answer(reply)
+
+    async def patch_managers(self, observed: Observed, managers: Iterable[str]) -> Answer:
+        """Write managedFields with the entries of these managers merged into ours."""
+        wanted = handed_over(observed.body, frozenset(managers), self._manager)
+        metadata = {"uid": observed.uid, "resourceVersion": observed.resource_version, "managedFields": wanted}
+        path = object_path(observed.id, observed.body["apiVersion"]) + query(fieldManager=self._manager)
+        reply = await self._transport.send("PATCH", path, orjson.dumps({"metadata": metadata}), _MERGE)
+        if reply.status == 409 and reply.ambiguous:
+            live = await self.read(observed.id)
+            if live is not None and live.uid == observed.uid and stands({"metadata": {"managedFields": wanted}}, live.body):
+                return Accepted(live.body, created=False)
+        return self._answer(reply)
+
+    async def delete(self, observed: Observed) -> Answer:
+        """Delete exactly this version. A retry that finds it gone, or going, has deleted it."""
+        preconditions = {"uid": observed.uid, "resourceVersion": observed.resource_version}
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "preconditions": preconditions}
+        reply = await self._transport.send("DELETE", object_path(observed.id, observed.body["apiVersion"]), orjson.dumps(options), _JSON)
+        if reply.status < 300 or (reply.status == 404 and reply.ambiguous):
+            return Accepted(observed.body, created=False)
+        if reply.status == 409 and reply.ambiguous:
+            live = await self.read(observed.id)
+            if live is None or live.uid != observed.uid or "deletionTimestamp" in live.body["metadata"]:
+                return Accepted(observed.body, created=False)
+        return self._answer(reply)
+
+    async def watch(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> AsyncIterator[Event]:
+        """Every object, then changes."""
+        async with aclosing(watch(self._transport, known(kinds), labels)) as events:
+            async for event in events:
+                yield event
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    @property
+    def _transport(self) -> Transport:
+        if self._opened is None:
+            self._opened = Transport(self._access, self._pace)
+        return self._opened
+
+    async def _apply(self, body: Body, *, dry_run: bool, force: bool) -> Reply:
+        parameters = query(fieldManager=self._manager, force="true" if force else None, dryRun="All" if dry_run else None)
+        path = object_path(identify(body), body["apiVersion"]) + parameters
+        return await self._transport.send("PATCH", path, orjson.dumps(body), _APPLY)
+
+    def _answer(self, reply: Reply) -> Answer:
+        if reply.status >= 300:
+            return failures.refused(reply.status, reply.body)
+        return Accepted(decoded(self._transport, "take a write", reply.status, reply.body), created=reply.status == 201)
+
+
+def connect(
+    environ: Mapping[str, str],
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    *,
+    manager: str = MANAGER,
+    pace: Pace | None = None,
+) -> KubernetesCluster:
+    """The cluster that the ordinary kubeconfig rules find. Raises Unreachable."""
+    return KubernetesCluster(access(environ, kubeconfig, context), manager=manager, pace=pace)
+
+
+def _is_precondition(reply: Reply) -> bool:
+    """A 409 of uid or resourceVersion, not one of field ownership."""
+    return not failures.refused(reply.status, reply.body).managers
+
+
+def _unconditional(body: Body) -> dict[str, Any]:
+    metadata = {name: value for name, value in body["metadata"].items() if name != "resourceVersion"}
+    return {**body, "metadata": metadata}

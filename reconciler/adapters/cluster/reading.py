@@ -1,0 +1,83 @@
+"""Lists: all pages of a kind, and the version that they show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from reconciler.adapters.cluster import failures
+from reconciler.adapters.cluster.addresses import Kind, query, selector
+from reconciler.adapters.cluster.transport import Transport
+from reconciler.model.manifests import Body, ObjectId, Observed
+from reconciler.ports import Unreachable
+
+PAGE = 500
+_RESTARTS = 5
+
+
+class Listing(NamedTuple):
+    """Objects of one kind at one version of the whole store; no version where the kind is not served."""
+
+    objects: tuple[Observed, ...]
+    resource_version: str | None
+
+
+async def list_kinds(transport: Transport, kinds: Iterable[Kind], labels: Mapping[str, str]) -> list[Listing]:
+    """All objects of these kinds with these labels, kinds side by side. The first failure ends the others."""
+    tasks = [asyncio.ensure_future(list_kind(transport, kind, labels)) for kind in kinds]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def list_kind(transport: Transport, kind: Kind, labels: Mapping[str, str]) -> Listing:
+    """All objects of a kind with these labels. A list whose version expires between two pages starts again."""
+    for _ in range(_RESTARTS):
+        listing = await _pages(transport, kind, labels)
+        if listing is not None:
+            return listing
+    raise Unreachable(f"{transport.access.server} compacts its history faster than {kind.shape.plural} can be listed", "try again")
+
+
+async def _pages(transport: Transport, kind: Kind, labels: Mapping[str, str]) -> Listing | None:
+    found: list[Observed] = []
+    mark: str | None = None
+    while True:
+        path = kind.path + query(labelSelector=selector(labels), limit=PAGE, **{"continue": mark})
+        status, body, _ = await transport.send("GET", path)
+        if status == 410 and mark is not None:
+            return None
+        if status == 404:
+            return Listing((), None)
+        page = decoded(transport, f"list {kind.shape.plural}", status, body)
+        found.extend(observed({"apiVersion": kind.version, "kind": kind.kind, **item}) for item in page["items"])
+        mark = page["metadata"].get("continue")
+        if not mark:
+            return Listing(tuple(found), page["metadata"]["resourceVersion"])
+
+
+def decoded(transport: Transport, what: str, status: int, body: bytes) -> Any:
+    """The JSON of a good answer. Raises Unreachable for others, and for good ones that are no JSON object."""
+    if status >= 300:
+        raise failures.forbidden(transport.access, what, status, body)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise failures.forbidden(transport.access, what, status, body)
+    return value
+
+
+def observed(body: Body) -> Observed:
+    """A live object."""
+    metadata = body["metadata"]
+    group, _, _ = body["apiVersion"].rpartition("/")
+    id = ObjectId(group, body["kind"], metadata.get("namespace", ""), metadata["name"])  # what the model calls it
+    return Observed(id, metadata["uid"], metadata["resourceVersion"], body)
