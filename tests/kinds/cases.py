@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from reconciler.core.read import Reading, read
 
 from reconciler.core.environment import environment
-from reconciler.core.read import Reading, read
 from reconciler.core.render import render
 from reconciler.core.resolve import resolve
 from reconciler.kinds import KINDS
