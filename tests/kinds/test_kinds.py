@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.kinds.cases import Case, assert_renders, cases, graph, objects, told
 
 import reconciler.kinds
 from reconciler.core.render import render
 from reconciler.kinds import KINDS
 from reconciler.model.kind import Kind
+from tests.kinds.cases import Case, assert_renders, cases, graph, objects, told
 
 FOLDERS = sorted(path.name for path in Path(reconciler.kinds.__file__).parent.iterdir() if (path / "__init__.py").is_file())
 ALL = [pytest.param(case, id=f"{case.kind}-{case.name}".replace(" ", "_")) for folder in FOLDERS for case in cases(folder)]
