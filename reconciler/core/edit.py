@@ -7,31 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+from reconciler.core.codes import edits as codes
 from reconciler.core.inline import inline, quoted
 from reconciler.core.load import load
 from reconciler.core.reading import tokens
 from reconciler.core.scalars import plain
 from reconciler.model.canonical import dumps
 from reconciler.model.documents import Marks
-from reconciler.model.findings import Code, Finding, Place, Pointer, error, errors
+from reconciler.model.findings import Finding, Place, Pointer, errors
 
 Scalar = str | int | float | bool | date | None
 """What `set_scalar` writes."""
-
-UNREADABLE = error(
-    "EDT001",
-    "a file that does not read cannot be edited",
-    "Before a line of a spec is edited the file must read without errors: else nobody could tell that only that line changed."
-    "\n\nFix: see what `fleet lint` says of the file.",
-)
-IMPOSSIBLE = error(
-    "EDT002",
-    "an edit that would change more than it should",
-    "Commands that edit specs change one value and leave every other byte alone, comments included. Where a file is written so that "
-    "this cannot be done, nothing is written.\n\nExample: `- {a: 1}` where a line is to be taken out, or a comment inside a list in "
-    "brackets.\nFix: make the edit by hand; the message says which.",
-)
-CODES: tuple[Code, ...] = (UNREADABLE, IMPOSSIBLE)
 
 
 class NotEdited(Exception):
@@ -155,7 +141,7 @@ class _Text:
     def __init__(self, path: str, data: bytes) -> None:
         loaded = load(path, data)
         for found in errors(loaded.findings):
-            raise NotEdited(UNREADABLE.at(found.place, f"{path} cannot be edited: {found.message}", found.fix))
+            raise NotEdited(codes.UNREADABLE.at(found.place, f"{path} cannot be edited: {found.message}", found.fix))
         self._path = path
         self._marks: Marks = loaded.marks
         self.value = loaded.value
@@ -187,7 +173,7 @@ class _Text:
         """That it cannot be done, and where."""
         place = Place(self._path, *self._marks.value(pointer), pointer)
         written = ".".join(map(str, pointer)) or "the document"
-        return NotEdited(IMPOSSIBLE.at(place, f"{written} cannot be edited: {why}", "make the edit by hand"))
+        return NotEdited(codes.IMPOSSIBLE.at(place, f"{written} cannot be edited: {why}", "make the edit by hand"))
 
     def spliced(self, start: int, end: int, new: str, pointer: Pointer, value: Any) -> bytes:
         """The text with one piece replaced, read again to see that only `pointer` changed, and to `value`."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from reconciler.core.cel.engine import Expression, Unjudged, activation, compiled, offset, position
-from reconciler.core.cel.fields import Record, unknown_fields, unknown_keys
+from reconciler.core.cel.engine import Expression, Fault, Flaw, Unjudged, activation, compiled
+from reconciler.core.cel.fields import Record, unknown_keys
 from reconciler.core.cel.tree import Ident, Node, Select, walk
 from reconciler.core.load import load
 from reconciler.core.suggest import did_you_mean
@@ -52,6 +52,7 @@ COSTLY = error(
 PLACEHOLDER = error("POL008", "unknown placeholder", "A message may say `{name}`, `{tenant}`, `{kind}`, `{machine}` and `{reason}`.")
 CODES: tuple[Code, ...] = (NAME, SCOPE, SYNTAX, FIELD, GOOD, BAD, COSTLY, PLACEHOLDER)
 
+_FLAWS = {Flaw.SYNTAX: SYNTAX, Flaw.FIELD: FIELD, Flaw.COST: COSTLY}
 _CODE = re.compile(r"^[A-Z]{3}[1-9][0-9]{2}$")
 _TODAY = "2026-01-01"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -105,11 +106,11 @@ class _Source:
     def at(self, code: Code, pointer: Pointer, message: str, fix: str) -> Finding:
         return code.at(self.document.place(pointer), message, fix, self.document.ref)
 
-    def within(self, code: Code, expression: str, line: int, column: int, message: str, fix: str) -> Finding:
+    def within(self, expression: str, fault: Fault) -> Finding:
         """A finding at a line and column of the expression, wherever YAML has put it."""
         place = self.document.place(("expression",))
-        found = _located(self.text, place, expression, line, column)
-        return code.at(Place(place.path, *found, place.pointer), message, fix, self.document.ref)
+        at = _located(self.text, place, expression, fault.line, fault.column)
+        return _FLAWS[fault.flaw].at(Place(place.path, *at, place.pointer), fault.message, fault.fix, self.document.ref)
 
 
 def _located(text: str, place: Place, expression: str, line: int, column: int) -> tuple[int, int]:
@@ -133,15 +134,9 @@ def _compiled(code: str, rule: Rule, source: _Source, kinds: Mapping[str, Kind])
     findings = [*_placeholders(rule, source)]
     variables = describe(kinds[rule.scope], kinds.values())
     findings += _case_fields(source, variables)
-    expression = compiled(rule.expression)
+    expression = compiled(rule.expression, variables)
     if not isinstance(expression, Expression):
-        for fault in expression:
-            kind = COSTLY if fault.costly else SYNTAX
-            findings.append(source.within(kind, rule.expression, fault.line, fault.column, fault.message, fault.fix))
-        return tuple(findings)
-    for unknown in unknown_fields(expression.tree.root, variables):
-        at = position(rule.expression, offset(rule.expression, expression.tree, unknown.node, unknown.field))
-        findings.append(source.within(FIELD, rule.expression, *at, f"there is no field `{unknown.field}` here", unknown.fix))
+        return (*findings, *(source.within(rule.expression, fault) for fault in expression))
     if not findings:
         findings += _tried(rule, expression, source, kinds)
     return tuple(findings) or Judge(code, rule, expression, _pointer(expression))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from reconciler.core.cel.tree import Call, Const, Ident, Literal, Loop, Node, Select, children, walk
+from reconciler.core.cel.tree import Call, Const, Ident, Literal, Loop, Node, Select, children, shape, walk
 
 MAX_STEPS = 10_000_000
 """Of one evaluation: about a second at the very worst."""
@@ -28,8 +29,10 @@ _CONSTANT = frozenset(
      "type", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds",
      "getMilliseconds"}
 )  # fmt: skip
-_LINEAR = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in", "size", "contains", "startsWith", "endsWith"})
-FUNCTIONS = _CONSTANT | _LINEAR | {"_+_", "_[_]", "_?_:_", "matches", "string", "dyn"}
+_COMPARING = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "startsWith", "endsWith"})
+"""Done when the smaller side is."""
+_LINEAR = frozenset({"@in", "size", "contains"})
+FUNCTIONS = _CONSTANT | _COMPARING | _LINEAR | {"_+_", "_[_]", "_?_:_", "matches", "string", "dyn"}
 """All that a rule may call."""
 _REPEAT = re.compile(r"\{(\d*),?(\d*)\}")
 
@@ -50,30 +53,30 @@ class Cost:
     size: int
 
 
-def capacity(root: Node) -> int:
+def capacity(root: Node, maps: frozenset[int] = frozenset()) -> int:
     """The largest size of all its variables together with which an expression stays below MAX_STEPS; LARGEST where it always does.
 
-    Raises Costly where that is less than NOMINAL, or cannot be said.
+    `maps` are the loops, by id, that go over keys of a map. Raises Costly where that is less than NOMINAL, or cannot be said.
     """
     _judge(root)
-    if not _fits(root, NOMINAL, capped=False):
+    if not _fits(root, NOMINAL, maps, capped=False):
         raise Costly(f"it may take more than {MAX_STEPS:,} steps on a spec of {NOMINAL:,} characters", _deepest(root))
     low, high = NOMINAL, LARGEST
-    if _fits(root, high, capped=True):
+    if _fits(root, high, maps, capped=True):
         return high
     while high - low > NOMINAL:
         middle = (low + high) // 2
-        low, high = (middle, high) if _fits(root, middle, capped=True) else (low, middle)
+        low, high = (middle, high) if _fits(root, middle, maps, capped=True) else (low, middle)
     return low
 
 
-def _fits(root: Node, size: int, *, capped: bool) -> bool:
-    if _Bound(_everything(root, size)).of(root).steps <= MAX_STEPS:
+def _fits(root: Node, size: int, maps: frozenset[int], *, capped: bool) -> bool:
+    if _Bound(_everything(root, size), maps).of(root).steps <= MAX_STEPS:
         return True
     if not capped:
         return False
     # The engine's own limit on iterations: outside the loops once, inside at most ITERATIONS times the dearest of them.
-    flat = _Bound(_everything(root, size), flat=True)
+    flat = _Bound(_everything(root, size), maps, flat=True)
     outside = flat.of(root).steps
     return outside + ITERATIONS * max(flat.bodies, default=0) <= MAX_STEPS
 
@@ -87,6 +90,9 @@ class _Bound:
     """Bounds of nodes while names have these sizes. `flat` counts no iterations, but notes in `bodies` what one costs in each loop."""
 
     sizes: Mapping[str, int]
+    maps: frozenset[int]
+    entries: Mapping[tuple[Any, str], int] = field(default_factory=dict)
+    """(a map, the name that goes through its keys) -> size of one entry: all entries together are no larger than the map."""
     flat: bool = False
     bodies: list[int] = field(default_factory=list)
 
@@ -113,12 +119,16 @@ class _Bound:
         match node.function:
             case name if name in _CONSTANT:
                 return Cost(steps, 1)
+            case name if name in _COMPARING:
+                return Cost(steps + 2 * min(cost.size for cost in costs), 1)
             case name if name in _LINEAR:
                 return Cost(steps + sizes, 1)
             case "_+_" | "string" | "dyn":
                 return Cost(steps + sizes, sizes + 32)
             case "_[_]":
-                return Cost(steps, costs[0].size)
+                container, index = node.operands
+                entry = self.entries.get((shape(container), index.name)) if isinstance(index, Ident) else None
+                return Cost(steps, costs[0].size if entry is None else entry)
             case "_?_:_":
                 return Cost(steps, max(cost.size for cost in costs[1:]))
             case "matches":
@@ -147,9 +157,20 @@ class _Bound:
 
     def _body(self, node: Loop, element: int) -> Cost:
         """One iteration over an element of that size; the size is that of what it adds to a gathered list."""
-        inner = replace(self, sizes={**self.sizes, node.variable: element, node.accumulator: 1})
+        bound = {node.variable, node.accumulator}
+        entries = {known: size for known, size in self.entries.items() if known[1] not in bound and not bound & _names(known[0])}
+        if node.id in self.maps:
+            entries[shape(node.range), node.variable] = element
+        inner = replace(self, sizes={**self.sizes, node.variable: element, node.accumulator: 1}, entries=entries)
         step, condition = inner.of(node.step), inner.of(node.condition)
         return Cost(step.steps + condition.steps + 1, step.size)
+
+
+def _names(shape: tuple[Any, ...]) -> set[str]:
+    """The variables that a shape reads."""
+    if shape[0] == "name":
+        return {shape[1]}
+    return set().union(*(_names(part) for part in shape if isinstance(part, tuple)))
 
 
 def _weight(node: Call) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reconciler.core.cel.cost import FUNCTIONS, Costly, capacity
+from reconciler.core.cel.fields import Unknown, read_fields
 from reconciler.core.cel.tree import Ident, Node, Tree, decode, walk
 from reconciler.core.suggest import closest
 
@@ -18,6 +20,14 @@ _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _MACROS = ("all", "exists", "exists_one", "filter", "has", "map")
 
 
+class Flaw(StrEnum):
+    """What sort of thing is wrong."""
+
+    SYNTAX = "syntax"
+    FIELD = "field"
+    COST = "cost"
+
+
 class Fault(NamedTuple):
     """Why an expression cannot be used: a message, and line and column (from 1) in its text."""
 
@@ -25,7 +35,7 @@ class Fault(NamedTuple):
     column: int
     message: str
     fix: str
-    costly: bool = False
+    flaw: Flaw = Flaw.SYNTAX
 
 
 class Unjudged(Exception):
@@ -49,8 +59,8 @@ class Expression:
         return _answer(self.program, activation)
 
 
-def compiled(text: str) -> Expression | tuple[Fault, ...]:
-    """The expression, or what is wrong with it."""
+def compiled(text: str, variables: Mapping[str, Any]) -> Expression | tuple[Fault, ...]:
+    """The expression, or what is wrong with it. `variables` are types as `fields` takes them."""
     from cel_expr_python import cel
 
     try:
@@ -61,12 +71,14 @@ def compiled(text: str) -> Expression | tuple[Fault, ...]:
         message = f"it gives {program.return_type().name().lower()}, not true or false"
         return (Fault(1, 1, message, "compare it with something: a rule says what holds"),)
     tree = decode(program.serialize())
+    reading = read_fields(tree.root, variables)
+    if reading.unknown:
+        return tuple(_unknown(text, tree, unknown) for unknown in reading.unknown)
     try:
-        room = capacity(tree.root)
+        room = capacity(tree.root, reading.maps)
     except Costly as problem:
-        line, column = position(text, offset(text, tree, problem.node))
         fix = "compare with constants, narrow with `filter` first, or loop over one list only"
-        return (Fault(line, column, f"it may not end quickly: {problem}", fix, costly=True),)
+        return (Fault(*_position(text, tree, problem.node), f"it may not end quickly: {problem}", fix, Flaw.COST),)
     reads = frozenset(node.name for node in walk(tree.root) if isinstance(node, Ident)) & set(VARIABLES)
     return Expression(text, program, tree, reads, room)
 
@@ -89,16 +101,15 @@ def activation(values: Mapping[str, Any]) -> Any:
     return _environment().Activation(values)
 
 
-def offset(text: str, tree: Tree, node: Node, name: str = "") -> int:
-    """Where a node, or a name in it, stands in the text, in characters from 0."""
+def _unknown(text: str, tree: Tree, unknown: Unknown) -> Fault:
+    return Fault(*_position(text, tree, unknown.node, unknown.field), f"there is no field `{unknown.field}` here", unknown.fix, Flaw.FIELD)
+
+
+def _position(text: str, tree: Tree, node: Node, name: str = "") -> tuple[int, int]:
+    """Line and column, from 1, where a node stands in the text, or the first `name` from there on."""
     start = tree.offsets.get(node.id, 0)
     found = text.find(name, start) if name else -1
-    return found if found >= 0 else start
-
-
-def position(text: str, offset: int) -> tuple[int, int]:
-    """Line and column, from 1, of an offset."""
-    before = text[:offset]
+    before = text[: found if found >= 0 else start]
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 

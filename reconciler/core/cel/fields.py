@@ -39,11 +39,20 @@ Types = tuple[Any, ...]
 """What a value may be: models, records, generic aliases. Empty means anything."""
 
 
-def unknown_fields(root: Node, variables: Mapping[str, Any]) -> list[Unknown]:
-    """Every field that the expression reads although no model has it."""
-    reader = _Reader([])
+class Reading(NamedTuple):
+    """What models say of an expression."""
+
+    unknown: tuple[Unknown, ...]
+    """Fields that it reads although no model has them."""
+    maps: frozenset[int]
+    """Loops, by their id, that go over the keys of a map."""
+
+
+def read_fields(root: Node, variables: Mapping[str, Any]) -> Reading:
+    """An expression judged against the types of its variables."""
+    reader = _Reader([], set())
     reader.types(root, {name: _members(type_) for name, type_ in variables.items()})
-    return list(dict.fromkeys(reader.unknown))
+    return Reading(tuple(dict.fromkeys(reader.unknown)), frozenset(reader.maps))
 
 
 def unknown_keys(value: Any, type_: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
@@ -65,6 +74,7 @@ def unknown_keys(value: Any, type_: Any, pointer: Pointer = ()) -> Iterator[tupl
 @dataclass(slots=True)
 class _Reader:
     unknown: list[Unknown]
+    maps: set[int]
 
     def types(self, node: Node, names: Mapping[str, Types]) -> Types:
         """What the value of a node may be; notes unknown fields on the way."""
@@ -83,7 +93,10 @@ class _Reader:
                     self.types(operand, names)
                 return ()
             case Loop():
-                element = _elements(self.types(node.range, names))
+                over = self.types(node.range, names)
+                if over and all(_origin(type_) is dict for type_ in over):
+                    self.maps.add(node.id)
+                element = _elements(over)
                 inner = {**names, node.variable: element, node.accumulator: ()}
                 for part in (node.initial, node.condition, node.step, node.result):
                     self.types(part, inner)

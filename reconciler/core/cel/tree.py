@@ -99,6 +99,21 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
+def shape(node: Node) -> tuple[Any, ...]:
+    """What a node says, wherever it stands: equal for two that read the same."""
+    match node:
+        case Const(value=value):
+            return ("const", type(value).__name__, value)
+        case Ident(name=name):
+            return ("name", name)
+        case Select(operand=operand, field=field, tests=tests):
+            return ("select", shape(operand), field, tests)
+        case Call(function=function, operands=operands):
+            return ("call", function, *(shape(operand) for operand in operands))
+        case Literal() | Loop():
+            return ("other", node.id)
+
+
 def decode(data: bytes) -> Tree:
     """The tree of a serialised `google.protobuf.Any` that holds a `CheckedExpr`."""
     checked = _message(_first(_message(data), 2))
