@@ -19,8 +19,10 @@ from reconciler.model.spec import Spec
 
 TENANT = "Tenant"
 """The kind that makes what a tenant's specs stand on; a fleet of kinds without it has no tenants to miss."""
-_SUGGESTIONS = 100
-"""Near names are looked for this often in one fleet: each search reads all names."""
+_COMPARISONS = 50_000
+"""Names that are compared to find near ones, in a whole fleet: beyond, references to nothing go without a suggestion."""
+_SHOWN = 12
+"""Specs of a circle that are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class _Names:
         for ref in sorted(self.refs):
             self.by_name.setdefault(ref.name, []).append(ref)
             self.by_kind.setdefault(ref.kind, []).append(ref)
-        self.suggestions = 0
+        self.comparisons = 0
 
     def resolve(self, mention: Link, linker: Ref, document: Document) -> Ref | Finding:
         """What a link refers to, seen from `linker`; or the finding that it refers to nothing."""
@@ -139,12 +141,13 @@ class _Names:
         fix = did_you_mean(mention.name, self._near(mention, linker), f"add {self.path(wanted)}")
         return codes.DANGLING.at(place, f"there is no {mention.kind} `{mention.name}`", fix, linker)
 
-    def _near(self, mention: Link, linker: Ref) -> Iterator[str]:
+    def _near(self, mention: Link, linker: Ref) -> list[str]:
         """Names that might be meant, as the linker would write them."""
-        self.suggestions += 1
-        if self.suggestions <= _SUGGESTIONS:
-            for ref in self.by_kind.get(mention.kind, ()):
-                yield ref.name if ref.tenant == linker.tenant or not ref.tenant else ref.short
+        known = self.by_kind.get(mention.kind, [])
+        self.comparisons += len(known)
+        if self.comparisons > _COMPARISONS:
+            return []
+        return [ref.name if ref.tenant == linker.tenant or not ref.tenant else ref.short for ref in known]
 
 
 def _to_broken(mention: Link, target: Ref, resource: Resource[Spec]) -> Finding:
@@ -199,5 +202,7 @@ def _circle(circle: tuple[Ref, ...], fleet: Fleet, links: Mapping[Ref, tuple[tup
     pointer = next(mention.pointer for mention, target in links[first] if target == second and mention.ordered)
     alone = len({ref.tenant for ref in circle}) == 1
     shown = [ref.name if alone else ref.short for ref in (*circle, first)]
+    if len(shown) > _SHOWN:
+        shown[_SHOWN - 2 : -1] = [f"({len(shown) - _SHOWN + 1} more)"]
     message = f"references in a circle: {' -> '.join(shown)}"
     return codes.CIRCLE.at(fleet.resources[first].document.place(pointer), message, "take out one of these references", first)

@@ -6,12 +6,13 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from reconciler.core.codes import lock as codes
 from reconciler.core.inline import inline, quoted
 from reconciler.core.load import load
 from reconciler.core.reading import Limits
 from reconciler.core.validate import validate
 from reconciler.model.documents import Document
-from reconciler.model.findings import Code, Finding, Pointer, error, errors, ordered, warning
+from reconciler.model.findings import Finding, Pointer, errors, ordered
 from reconciler.model.lock import LOCK_VERSION, Build, BuildEntry, Builds, ImageEntry, Lock, LockFile
 from reconciler.model.refs import Ref
 
@@ -20,43 +21,6 @@ LIMITS = Limits(bytes=16 << 20, nodes=1_000_000)
 KEPT = 10
 """Builds of an image that a lock keeps besides those that are held."""
 
-VERSION = error(
-    "LCK001",
-    "unknown version of the lock",
-    "A lock says in `lockVersion` how it is to be read. A version that this fleet does not know was written by a newer one: "
-    "nothing of it is guessed.\n\nFix: use the version of fleet that wrote it, or take the lock back from git.",
-)
-DIGEST = error(
-    "LCK002",
-    "not a digest",
-    "Builds are named by the digest of their manifest, `sha256:` and 64 hexadecimal digits; verdicts and SBOMs likewise. Placeholders "
-    "are refused, since a workload that pins one can never start.\n\nFix: take the digest from the registry, "
-    "such as with `skopeo inspect --format '{{.Digest}}' docker://REGISTRY/NAME:TAG`.",
-)
-NOT_BUILT = error(
-    "LCK003",
-    "current build is not among the builds",
-    "`current` names the build that runs. It must be one of `builds`, or nobody could say which commit and which verdict it has."
-    "\n\nFix: add the build, or name one of those that are there.",
-)
-SAME_TAG = error(
-    "LCK004",
-    "two builds with one tag",
-    "A hold names a build by its tag, so within one image a tag may stand for one build only.\n\nFix: delete the build that is wrong.",
-)
-BAD = warning(
-    "LCK005",
-    "current build is marked bad",
-    "`bad: true` keeps a build from being chosen as `prev`. That the current one is marked bad means that somebody rolled "
-    "back by hand and the lock still wants it.\n\nFix: build anew, or make an earlier build current.",
-)
-UNSORTED = warning(
-    "LCK006",
-    "builds are not newest first",
-    "Builds stand newest first, so that `prev` is the one that a reader expects. They are read by their dates whatever their order."
-    "\n\nFix: move the newer build up.",
-)
-CODES: tuple[Code, ...] = (VERSION, DIGEST, NOT_BUILT, SAME_TAG, BAD, UNSORTED)
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _HEADER = "# Which build of each image runs, and which passed the gate. Written by builds; `fleet lint` checks what people edit.\n"
@@ -75,7 +39,9 @@ def read_lock(path: str, data: bytes) -> tuple[Lock, tuple[Finding, ...]]:
     document = Document(subject, path, loaded.value, loaded.marks)
     if (version := loaded.value.get("lockVersion", LOCK_VERSION)) != LOCK_VERSION or type(version) is not int:
         at = document.place(("lockVersion",))
-        return Lock(), (VERSION.at(at, f"this is not version {LOCK_VERSION} of a lock", f"write lockVersion: {LOCK_VERSION}", subject),)
+        return Lock(), (
+            codes.VERSION.at(at, f"this is not version {LOCK_VERSION} of a lock", f"write lockVersion: {LOCK_VERSION}", subject),
+        )
     file, about = validate(LockFile, loaded.value, document, ())
     found = [*loaded.findings, *about]
     images: dict[str, Builds] = {}
@@ -99,9 +65,9 @@ def _judge(document: Document, name: str, entry: ImageEntry) -> Iterator[Finding
     yield from _digest(document, (*base, "current"), entry.current)
     if entry.current not in entry.builds:
         message, fix = f"{name} has no build {entry.current[:19]}", "add it under `builds`, or name one of those there"
-        yield NOT_BUILT.at(document.place((*base, "current")), message, fix, document.ref)
+        yield codes.NOT_BUILT.at(document.place((*base, "current")), message, fix, document.ref)
     elif entry.builds[entry.current].bad:
-        yield BAD.at(
+        yield codes.BAD.at(
             document.place((*base, "current")), f"the current build of {name} is marked bad", "make another one current", document.ref
         )
     tags: dict[str, str] = {}
@@ -113,10 +79,10 @@ def _judge(document: Document, name: str, entry: ImageEntry) -> Iterator[Finding
             yield from _digest(document, (*here, field), value) if value else ()
         if (other := tags.setdefault(build.tag, digest)) != digest:
             message = f"{build.tag} is also the tag of {other[:19]}"
-            yield SAME_TAG.at(document.place((*here, "tag")), message, "a tag stands for one build of an image", document.ref)
+            yield codes.SAME_TAG.at(document.place((*here, "tag")), message, "a tag stands for one build of an image", document.ref)
         if newest and build.built > newest:
             message = f"{build.tag} of {build.built} stands below a build of {newest}"
-            yield UNSORTED.at(document.key_place(here), message, "move it up", document.ref)
+            yield codes.UNSORTED.at(document.key_place(here), message, "move it up", document.ref)
         newest = build.built
 
 
@@ -126,7 +92,7 @@ def _digest(document: Document, pointer: Pointer, digest: str, *, key: bool = Fa
         return
     message = f"{digest[:80]} is a placeholder" if found or "…" in digest or "..." in digest else f"{digest[:80]} is not a digest"
     place = document.key_place(pointer) if key else document.place(pointer)
-    yield DIGEST.at(place, message, "a digest is sha256: and 64 hexadecimal digits", document.ref)
+    yield codes.DIGEST.at(place, message, "a digest is sha256: and 64 hexadecimal digits", document.ref)
 
 
 def _builds(entry: ImageEntry) -> Builds:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from reconciler.core.codes import documents, specs
 from reconciler.core.codes import fleet as codes
-from reconciler.core.codes import specs
 from reconciler.core.envelope import envelope, named_as_path
 from reconciler.core.fleet_file import declared_values, read_fleet
 from reconciler.core.layout import ROOT, Slot, layout
 from reconciler.core.load import load
 from reconciler.core.suggest import did_you_mean
 from reconciler.core.validate import validate
-from reconciler.core.values import mentions, substitute
+from reconciler.core.values import may_mention, mentions, substitute
 from reconciler.model.documents import Document, SourceTree
 from reconciler.model.findings import Finding, Place, ordered
 from reconciler.model.fleet import Fleet, Resource
 from reconciler.model.kind import Kind
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Spec
+
+_MOST = 50
+"""Findings of one file that are shown."""
 
 
 def parse(tree: SourceTree, kinds: tuple[Kind, ...]) -> Fleet:
@@ -38,7 +41,7 @@ def parse(tree: SourceTree, kinds: tuple[Kind, ...]) -> Fleet:
         )
     for slot in slots:
         resource, found = _resource(slot, tree.files.get(slot.path), values)
-        findings += found
+        findings += _bounded(slot, found)
         if resource is None:
             broken.add(slot.ref)
         else:
@@ -47,7 +50,7 @@ def parse(tree: SourceTree, kinds: tuple[Kind, ...]) -> Fleet:
     return Fleet(head.name, head.spec, head.document, whole, frozenset(broken), ordered(findings))
 
 
-def _resource(slot: Slot, data: bytes | None, values: Mapping[str, Any] | None) -> tuple[Resource[Spec] | None, Iterable[Finding]]:
+def _resource(slot: Slot, data: bytes | None, values: Mapping[str, Any] | None) -> tuple[Resource[Spec] | None, Collection[Finding]]:
     if data is None or slot.kind is None:
         return None, slot.findings
     loaded = load(slot.path, data, slot.ref)
@@ -58,27 +61,40 @@ def _resource(slot: Slot, data: bytes | None, values: Mapping[str, Any] | None) 
     metadata, wrong = envelope(document, slot.kind.name)
     if not slot.findings:
         wrong = (*wrong, *named_as_path(document, metadata))
-    spec, unfit = _spec(document, slot.kind.spec, values)
+    spec, unfit = _filled(document, slot.kind.spec, values) if may_mention(data) else _plain(document, slot.kind.spec)
     found = (*slot.findings, *_unless_told((*wrong, *unfit), loaded.findings), *loaded.findings)
     if found or metadata is None or spec is None:
         return None, found
     return Resource(slot.ref, spec, metadata.labels, metadata.annotations, document), ()
 
 
-def _spec(document: Document, model: type[Spec], values: Mapping[str, Any] | None) -> tuple[Spec | None, tuple[Finding, ...]]:
+def _plain(document: Document, model: type[Spec]) -> tuple[Spec | None, tuple[Finding, ...]]:
+    """The spec as it is written."""
+    return validate(model, document.value["spec"], document, ("spec",)) if "spec" in document.value else (None, ())
+
+
+def _filled(document: Document, model: type[Spec], values: Mapping[str, Any] | None) -> tuple[Spec | None, tuple[Finding, ...]]:
     """The spec with the fleet's default values filled in. While nobody can say what the values are, specs that need them wait."""
-    if "spec" not in document.value:
+    value = document.value.get("spec")
+    mentioned = list(mentions(value, ("spec",)))
+    if not mentioned:
+        return _plain(document, model)
+    if values is None:
         return None, ()
-    value = document.value["spec"]
     unknown = []
-    for pointer, name in mentions(value, ("spec",)):
-        if values is None:
-            return None, ()
+    for pointer, name in mentioned:
         if name not in values:
             fix = did_you_mean(name, values, f"declare `{name}` with a default under `values` in fleet.yaml")
             unknown.append(codes.UNKNOWN_VALUE.at(document.place(pointer), f"the fleet declares no value `{name}`", fix, document.ref))
-    spec, wrong = validate(model, substitute(value, values or {}), document, ("spec",))
+    spec, wrong = validate(model, substitute(value, values), document, ("spec",))
     return (None if unknown else spec), (*unknown, *_unless_told(wrong, unknown))
+
+
+def _bounded(slot: Slot, findings: Collection[Finding]) -> Iterable[Finding]:
+    if len(findings) < _MOST:
+        return findings
+    more = documents.MORE.at(Place(slot.path), f"not all findings of this file are shown, only {_MOST}", "mend the first ones", slot.ref)
+    return (*ordered(findings)[:_MOST], more)
 
 
 def _unless_told(findings: Iterable[Finding], told: Iterable[Finding]) -> Iterator[Finding]:

@@ -256,6 +256,11 @@ def _at(mark: Any) -> At:
     return mark.line + 1, mark.column + 1
 
 
+def _index(mark: Any) -> int:
+    index: int = mark.index
+    return index
+
+
 class Token(NamedTuple):
     """One step through a text, with the characters it goes from and to."""
 
@@ -273,7 +278,7 @@ def tokens(text: str) -> Iterator[Token]:
     parser = yaml.CSafeLoader(text)
     try:
         while (event := parser.get_event()) is not None:
-            start, end = event.start_mark.index, event.end_mark.index
+            start, end = _index(event.start_mark), _index(event.end_mark)
             match event:
                 case yaml.ScalarEvent():
                     yield Token("scalar", event.style or "", event.value, start, end)

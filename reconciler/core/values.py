@@ -11,6 +11,11 @@ from reconciler.model.findings import Pointer
 _MENTION = re.compile(r"\$(\$?)\{env\.([^{}]*)\}")
 
 
+def may_mention(data: bytes) -> bool:
+    """Whether a document's bytes may mention a value at all (an escape may hide one): most do not, and need no walk."""
+    return b"{env." in data or b"\\" in data
+
+
 def substitute(value: Any, values: Mapping[str, Any]) -> Any:
     """`value` with every `${env.NAME}` filled in; the very same object where there is none.
 

@@ -12,8 +12,8 @@ from reconciler.adapters.git import Repository
 from reconciler.core.environment import environment
 from reconciler.core.locking import read_lock
 from reconciler.core.policy import policy
-from reconciler.core.understand import Understanding, understand
 from reconciler.core.resolve import resolve
+from reconciler.core.understand import Understanding, understand
 from reconciler.kinds import KINDS
 from reconciler.model.documents import FLEET_FILE
 from reconciler.model.findings import Finding, errors, ordered

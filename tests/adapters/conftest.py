@@ -5,21 +5,29 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.cluster import connect
+from reconciler.adapters.cluster import Pace, connect
 from reconciler.adapters.memory import MemoryCluster, MemoryStore
 from tests.adapters.box import box, plain_git
 from tests.adapters.contract import Target
+from tests.adapters.faults import FaultProxy, fault_proxy
 from tests.engines import cache, debian
-from tests.engines.binaries import Tier
+from tests.engines.binaries import Tier, find
 from tests.engines.cluster import Cluster as Server
 from tests.engines.cluster import down, up
 
 __all__ = ["box", "plain_git", "target"]
 
 _COUNT = itertools.count(1)
+SOON = Pace(patience=3, first=0.01, longest=0.05, connect=2, answer=2, silence=0.4)
+
+
+def best() -> Tier:
+    """The best tier of API server that is at hand."""
+    return Tier.REAL if find("kube-apiserver") else Tier.SHADOW
 
 
 @pytest.fixture(scope="session")
@@ -57,5 +65,27 @@ async def target(request: pytest.FixtureRequest, server: Callable[[Tier], Server
         target = Target(request.param, place, lambda manager: connect({}, config, manager=manager), whole=tier is Tier.REAL)
     await target.applied(target.namespace())
     yield target
+    for writer in target.writers.values():
+        await writer.close()
+
+
+@pytest.fixture
+async def proxy(server: Callable[[Tier], Server]) -> AsyncIterator[FaultProxy]:
+    """A proxy that breaks what it is told to, before the best API server at hand."""
+    real = server(best())
+    async with fault_proxy(real.url, real.authority, real.token) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def broken(proxy: FaultProxy, place: str, tmp_path: Path) -> AsyncIterator[Target]:
+    """A target behind the proxy, with a namespace of its own, that tries again soon and gives up soon."""
+    config = proxy.kubeconfig(tmp_path / "kubeconfig")
+    target = Target("proxy", place, lambda manager: connect({}, config, manager=manager, pace=SOON))
+    await target.applied(target.namespace())
+    proxy.seen.clear()
+    proxy.passed.clear()
+    yield target
+    proxy.heal()
     for writer in target.writers.values():
         await writer.close()

@@ -70,11 +70,12 @@ class Mortal:
     async def _write(self, act: Any, *args: Any, **named: Any) -> Answer:
         self._breathe()
         self.writes += 1
-        if self.writes == self._at and not self._after:
+        number = self.writes
+        if number == self._at and not self._after:
             self._dead = True
             raise Killed
         answer: Answer = await act(*args, **named)
-        if self.writes == self._at:
+        if number == self._at:
             self._dead = True
             raise Killed
         return answer

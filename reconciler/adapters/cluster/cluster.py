@@ -60,7 +60,7 @@ class KubernetesCluster:
 
     async def put(self, body: Body) -> Answer:
         """Create, or compare and set. A retry that finds what it was to write has written it."""
-        id, creating = identify(body), "resourceVersion" not in body["metadata"]  # noqa: A001  # what the port calls it
+        id, creating = identify(body), "resourceVersion" not in body["metadata"]  # what the port calls it
         path = collection_path(id, body["apiVersion"]) if creating else object_path(id, body["apiVersion"])
         data = orjson.dumps(body)
         reply = await self._transport.send("POST" if creating else "PUT", path + query(fieldManager=self._manager), data, _JSON)

@@ -79,5 +79,5 @@ def observed(body: Body) -> Observed:
     """A live object."""
     metadata = body["metadata"]
     group, _, _ = body["apiVersion"].rpartition("/")
-    id = ObjectId(group, body["kind"], metadata.get("namespace", ""), metadata["name"])  # noqa: A001  # what the model calls it
+    id = ObjectId(group, body["kind"], metadata.get("namespace", ""), metadata["name"])  # what the model calls it
     return Observed(id, metadata["uid"], metadata["resourceVersion"], body)

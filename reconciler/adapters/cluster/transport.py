@@ -29,6 +29,8 @@ CONNECTIONS = 50
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _INTERNAL_TRIES = 3
 """A 500 with a Status may be a webhook that fails for ever: after so many tries it is an answer."""
+_FIRST_TRIES = 5
+"""So often a server may break connections before it ever answered; one that cannot be connected to is tried twice."""
 _LONGEST_WAIT = 60.0
 _FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
@@ -137,7 +139,7 @@ class Transport:
     async def _endure(self, fault: BaseException, tries: int, deadline: float, *, ambiguous: bool) -> None:
         """Wait before the next try, or raise: what never answered is not waited for."""
         hopeless = isinstance(fault, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.InvalidURL)
-        never = not self._connected and not ambiguous and tries > 1
+        never = not self._connected and tries > (_FIRST_TRIES if ambiguous else 1)
         delay = self.delay(tries)
         if hopeless or never or time.monotonic() + delay > deadline:
             raise failures.broken(self.access, fault, ambiguous=ambiguous) from None
@@ -169,7 +171,10 @@ class Transport:
             connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=_tls(self.access, certificate))
             headers = CIMultiDict([("Accept", "application/json"), ("User-Agent", "fleetwright"), *self.access.headers])
             limits = aiohttp.ClientTimeout(total=None, sock_connect=self.pace.connect, sock_read=self.pace.answer)
-            self._sessions[certificate] = aiohttp.ClientSession(connector=connector, headers=headers, timeout=limits)
+            session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=limits)
+            # aiohttp would send a PUT or DELETE again unasked when a kept connection breaks, and its 409 or 404 would look like the first answer.
+            session._retry_connection = False  # noqa: SLF001
+            self._sessions[certificate] = session
         return self._sessions[certificate]
 
 

@@ -138,7 +138,7 @@ class _Stream:
         """Every object again, and what went while nobody looked."""
         listing = await list_kind(self._transport, self._kind, self._labels)
         standing = {found.id for found in listing.objects}
-        for id, uid in [(id, uid) for id, uid in self._known.items() if id not in standing]:  # noqa: A001
+        for id, uid in [(id, uid) for id, uid in self._known.items() if id not in standing]:
             await self._gone(_remains(self._kind, id, uid))
         for found in listing.objects:
             await self._set(found)

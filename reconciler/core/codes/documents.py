@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model.findings import Code, error
+from reconciler.model.findings import Code, Severity, error
 
 TOO_LARGE = error(
     "DOC001",
@@ -145,6 +145,14 @@ DIRECTIVE = error(
 
 Fix: delete the line.""",
 )
+MORE = Code(
+    "DOC019",
+    Severity.INFO,
+    "more findings than are shown",
+    """Of one file fifty findings are shown. Who has more has nearly always pasted something else into it, and the first ones say so.
+
+Fix: mend the first ones; the others come when they are gone, or are gone with them.""",
+)
 
 CODES: tuple[Code, ...] = (
     TOO_LARGE,
@@ -165,4 +173,5 @@ CODES: tuple[Code, ...] = (
     KEY,
     EMPTY,
     DIRECTIVE,
+    MORE,
 )

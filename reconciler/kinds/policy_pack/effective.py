@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.kinds.policy_pack.spec import PolicyPackSpec, Settings
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import digest, dumps
 from reconciler.model.fleet import Resource
 from reconciler.model.refs import Ref
 
@@ -23,16 +23,12 @@ class Effective:
     """Plain JSON in camelCase; durations as people write them."""
     digest: str
     """Of the canonical JSON of `value`; recorded on every run."""
-
-    @property
-    def block(self) -> frozenset[str]:
-        """Codes of the rules whose findings are errors."""
-        return frozenset(self.value["block"])
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """Folders of rules, from the lowest pack up: a rule of a later folder replaces one of the same code."""
-        return tuple(self.value["rules"])
+    size: int = 0
+    """Length of that JSON."""
+    block: frozenset[str] = frozenset()
+    """Codes of the rules whose findings are errors."""
+    rules: tuple[str, ...] = ()
+    """Folders of rules, from the lowest pack up: a rule of a later folder replaces one of the same code."""
 
 
 def chain(resources: Mapping[Ref, Resource[Any]], name: str) -> tuple[Pack, ...]:
@@ -62,7 +58,7 @@ def effective(packs: Iterable[Pack], overrides: Settings | None = None) -> Effec
     constitution = value.get("documents", {}).get("constitution")
     if constitution is not None:
         value["constitutionVersion"] = constitution["version"]
-    return Effective(value, digest(value))
+    return Effective(value, digest(value), len(dumps(value)), frozenset(value["block"]), tuple(value["rules"]))
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

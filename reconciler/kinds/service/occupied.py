@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from reconciler.kinds.service import codes
@@ -12,6 +13,8 @@ from reconciler.model.findings import Finding, Pointer
 from reconciler.model.fleet import Resource
 from reconciler.model.refs import Ref
 
+_TENANTS_OWN = re.compile(r"^(default-deny|allow-(dns|within|services|egress-.*))$")
+"""NetworkPolicies that a tenant's namespace has by itself; a service's is called as the service."""
 _LABEL = 63
 """Longest label value, and longest name of a Service (RFC 1123)."""
 
@@ -21,6 +24,10 @@ def occupied(services: Iterable[Resource[ServiceSpec]]) -> Iterator[Finding]:
     hosts: dict[tuple[str, str], Ref] = {}
     names: dict[tuple[str, str, str], Ref] = {}
     for service in services:
+        if _TENANTS_OWN.match(service.ref.name):
+            yield at(
+                service, codes.NAMES, (), f"its NetworkPolicy would be called {service.ref.name}, as one of the tenant is", "rename it"
+            )
         expose = service.spec.expose
         if expose is not None:
             taken = hosts.setdefault((expose.host, expose.path.rstrip("/")), service.ref)

@@ -1,27 +1,21 @@
-"""Whom a tenant's pods may talk to: all closed, then DNS, then what the tenant declares, from both sides."""
+"""Whom a tenant's pods may talk to: all closed, then DNS, then what the tenant declares. Services open their own side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reconciler.kinds.tenant.spec import Egress, TenantSpec
-from reconciler.model.manifests import NAME_LABEL
 from reconciler.model.refs import Ref
+from reconciler.model.workload import INSTANCE
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """Every namespace has it, set by the API server."""
 _DNS = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
 
 
-def network(
-    tenant: TenantSpec, namespace: str, allowed: Iterable[tuple[str, str]], callers: Mapping[str, Iterable[str]]
-) -> Iterator[dict[str, Any]]:
-    """NetworkPolicies of the namespace.
-
-    `allowed`: (namespace, service) pairs that the tenant's pods may reach. `callers`: service of this tenant -> namespaces whose
-    tenants declare that they call it.
-    """
+def network(tenant: TenantSpec, namespace: str, allowed: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """NetworkPolicies of the namespace. `allowed`: (namespace, service) pairs that the tenant's pods may reach."""
     yield _policy(namespace, "default-deny", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
     yield _policy(namespace, "allow-dns", _egress([{"to": [_space("kube-system")], "ports": _DNS}]))
     if tenant.network.within:
@@ -33,10 +27,6 @@ def network(
         yield _policy(namespace, "allow-services", _egress([{"to": peers}]))
     for name, block in sorted(tenant.network.egress.items()):
         yield _policy(namespace, f"allow-egress-{name}", _egress([_outside(block)]))
-    for service, spaces in sorted(callers.items()):
-        sources = [_space(space) for space in sorted(set(spaces))]
-        spec = {"podSelector": _pods(service), "policyTypes": ["Ingress"], "ingress": [{"from": sources}]}
-        yield _policy(namespace, f"allow-callers-of-{service}", spec)
 
 
 def _policy(namespace: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +53,7 @@ def _space(namespace: str) -> dict[str, Any]:
 
 
 def _pods(service: str) -> dict[str, Any]:
-    return {"matchLabels": {NAME_LABEL: service}}
+    return {"matchLabels": {INSTANCE: service}}
 
 
 def service_ref(name: str, tenant: str) -> Ref:

@@ -46,7 +46,7 @@ def _tenancy(tenant: Tenant, graph: Graph, namespace: str) -> Iterator[dict[str,
     limit = {"type": "Container", "default": _DEFAULT_LIMITS, "defaultRequest": _DEFAULT_REQUESTS}
     yield _object("LimitRange", namespace, "tenant", {"spec": {"limits": [limit]}})
     yield from access(tenant.spec, namespace)
-    yield from network(tenant.spec, namespace, _allowed(tenant, graph), _callers(tenant, graph))
+    yield from network(tenant.spec, namespace, _allowed(tenant, graph))
     for file in config_files(tenant, graph.fleet, graph.resources):
         body = _object("ConfigMap", namespace, file.map, {"immutable": True, "data": {file.file: file.text}})
         body["metadata"]["labels"] = {PART_LABEL: file.part}
@@ -82,15 +82,3 @@ def _allowed(tenant: Tenant, graph: Graph) -> Iterator[tuple[str, str]]:
     for name in tenant.spec.network.allow:
         service = service_ref(name, tenant.ref.name)
         yield graph.environment.namespace(service.tenant), service.name
-
-
-def _callers(tenant: Tenant, graph: Graph) -> dict[str, list[str]]:
-    callers: dict[str, list[str]] = {}
-    for resource in graph.resources.values():
-        if resource.ref.kind != "Tenant" or not isinstance(resource.spec, TenantSpec):
-            continue
-        for name in resource.spec.network.allow:
-            service = service_ref(name, resource.ref.name)
-            if service.tenant == tenant.ref.name and resource.ref != tenant.ref:
-                callers.setdefault(service.name, []).append(graph.environment.namespace(resource.ref.name))
-    return callers

@@ -26,9 +26,9 @@ from reconciler.shell.options import color_option, colored, environment_option, 
 from reconciler.shell.progress import progress
 from reconciler.shell.record import recording
 from reconciler.shell.refusal import Refusal
-from reconciler.shell.report.findings_text import findings_text
 from reconciler.shell.report.plan_json import read_hash
 from reconciler.shell.report.plan_text import plan_text
+from reconciler.shell.report.text import text
 from reconciler.shell.session import Session, run, session, unless_stopped
 from reconciler.shell.subjects import FORCED, chosen, forced_holds, options_of
 from reconciler.shell.targets import place_of
@@ -114,7 +114,7 @@ class _Asking:
 
     def agreed(self, planned: Planned, graph: Graph) -> bool:
         """Shows the plan; True when it may go ahead."""
-        shown = plan_text(planned.plan, graph, place=place_of(graph.environment), color=self._color, verbose=self._verbose)
+        shown = plan_text(planned.plan, graph, place=place_of(graph.environment), color=self._color, verbose=self._verbose, closing=False)
         click.echo(shown, nl=False, err=not self._asks)
         return not self._asks or planned.plan.is_empty or click.confirm("Apply this?", err=True)
 
@@ -149,7 +149,7 @@ def _tell(result: Result, *, environment_name: str, simulated: bool, forced: boo
 def _refuse_errors(graph: Graph, *, color: bool) -> None:
     wrong = errors(graph.findings)
     if wrong:
-        click.echo(findings_text(wrong, color=color), nl=False, err=True)
+        click.echo(text(wrong, color=color), nl=False, err=True)
         raise Refusal("nothing was written: specs have errors", "correct them; `fleet lint` shows all findings", Exit.FINDINGS)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 
+from reconciler.kinds import KINDS
 from reconciler.model.findings import Finding, Severity, ordered
 from reconciler.shell.exits import Exit
 from reconciler.shell.options import color_option, colored, repository_option
@@ -37,7 +38,7 @@ def command(files: tuple[Path, ...], env: str | None, strict: bool, output: str 
     if files:
         wanted = {_inside(workspace.root, file) for file in files}
         found = tuple(finding for finding in found if finding.place.path in wanted)
-    click.echo(_report(found, output or ("github" if os.environ.get("GITHUB_ACTIONS") else "text"), workspace, colored(color)), nl=False)
+    click.echo(_report(found, output or ("github" if os.environ.get("GITHUB_ACTIONS") else "text"), color=colored(color)), nl=False)
     bad = [finding for finding in found if finding.is_error or (strict and finding.severity is Severity.WARNING)]
     raise SystemExit(Exit.FINDINGS if bad else Exit.OK)
 
@@ -56,22 +57,22 @@ def _inside(root: Path, file: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else file.as_posix()
 
 
-def _report(found: Iterable[Finding], output: str, workspace: Workspace, color: bool) -> str:
-    found = tuple(found)
+def _report(found: tuple[Finding, ...], output: str, *, color: bool) -> str:
     match output:
         case "json":
-            from reconciler.shell.report.findings_json import findings_json
+            from reconciler.shell.report.json import json
 
-            return findings_json(found)
+            return json(found)
         case "github":
-            from reconciler.shell.report.findings_github import findings_github
+            from reconciler.shell.report.github import github
 
-            return findings_github(found)
+            return github(found)
         case "sarif":
-            from reconciler.shell.report.findings_sarif import findings_sarif
+            from reconciler.core.codes import table
+            from reconciler.shell.report.sarif import sarif
 
-            return findings_sarif(found, {})
+            return sarif(found, table(KINDS), version("fleetwright"))
         case _:
-            from reconciler.shell.report.findings_text import findings_text
+            from reconciler.shell.report.text import text
 
-            return findings_text(found, color=color)
+            return text(found, color=color)

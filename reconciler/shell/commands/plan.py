@@ -122,17 +122,17 @@ def _exit(made: Plan, *, exit_code: bool) -> Exit:
 
 
 def _shown(made: Plan, graph: Graph, output: str, *, color: bool, verbose: bool, against: str = "") -> str:
-    place = f"compared with {against}" if against else place_of(graph.environment)
+    place = "" if against else place_of(graph.environment)
     match output:
         case "json":
             from reconciler.shell.report.plan_json import plan_json
 
-            return plan_json(made)
+            return plan_json(made, graph, place=place, against=against)
         case "markdown":
             from reconciler.shell.report.plan_markdown import plan_markdown
 
-            return plan_markdown(made, graph, place=place)
+            return plan_markdown(made, graph, place=place, against=against)
         case _:
             from reconciler.shell.report.plan_text import plan_text
 
-            return plan_text(made, graph, place=place, color=color, verbose=verbose)
+            return plan_text(made, graph, place=place, against=against, color=color, verbose=verbose)
