@@ -16,6 +16,7 @@ from reconciler.core.read import Reading, read
 from reconciler.core.environment import environment
 from reconciler.core.render import render
 from reconciler.core.resolve import resolve
+from reconciler.core.understand import Understanding, understand
 from reconciler.kinds import KINDS
 from reconciler.model.documents import SourceTree
 from reconciler.model.fleet import Environment
@@ -42,9 +43,9 @@ class Case:
     """Image -> tags of its gated builds, newest first."""
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> Understanding:
         """The given specs, read as a source."""
-        return read(SourceTree("0" * 40, False, dict(files(self.given))), KINDS)
+        return understand(SourceTree("0" * 40, False, dict(files(self.given))), KINDS)
 
 
 def cases(folder: str) -> list[Case]:
@@ -87,7 +88,7 @@ def files(given: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
         yield path, yaml.safe_dump(document, sort_keys=False).encode()
 
 
-def told(reading: Reading) -> list[str]:
+def told(reading: Understanding) -> list[str]:
     """Each finding as `CODE Kind/name spec.path`."""
     return sorted(f"{found.code} {found.subject} {'.'.join(map(str, found.place.pointer))}" for found in reading.findings)
 
@@ -99,7 +100,7 @@ def graph(case: Case, **over: Any) -> Graph:
     where = environment(reading.fleet, None)
     assert isinstance(where, Environment)
     lock = Lock({image: _builds(tags) for image, tags in case.lock.items()})
-    return resolve(reading.fleet, KINDS, reading.linking, replace(where, **case.environment, **over), lock, reading.tree, TODAY)
+    return resolve(reading.fleet, KINDS, reading.linking, replace(where, **{**case.environment, **over}), lock, reading.tree, TODAY)
 
 
 def _builds(tags: list[str]) -> Builds:
