@@ -37,6 +37,7 @@ def judge(source: SourceTree, case: dict[str, Any], prefix: str = "") -> None:
     assert [(finding.code, str(finding.place)) for finding in found] == [
         (wanted["code"], prefix + wanted["at"]) for wanted in case["found"]
     ]
+    assert "hides" not in case or case["hides"] not in str(found)
     for finding, wanted in zip(found, case["found"], strict=True):
         compare(finding, wanted)
     assert set(case.get("broken", ())) <= {str(ref) for ref in fleet.broken}
