@@ -33,6 +33,7 @@ class Workspace:
 
     root: Path
     source: WorkTree
+    repository: Repository
     revision: str | None
     reading: Understanding
     today: date
@@ -71,12 +72,13 @@ def _with(graph: Graph, findings: tuple[Finding, ...]) -> Graph:
 def open_workspace(start: Path | None = None, revision: str | None = None) -> Workspace:
     """The workspace around a folder: the nearest one upwards with a `fleet.yaml`."""
     root = find_root(start or Path.cwd())
+    repository = Repository(root)
     source = WorkTree(root, Repository.around(root))
     try:
         tree = source.tree(revision)
     except SourceUnavailable as gone:
         raise Refusal(str(gone), gone.fix) from None
-    return Workspace(root, source, revision, understand(tree, KINDS), datetime.now(UTC).date())
+    return Workspace(root, source, repository, revision, understand(tree, KINDS), datetime.now(UTC).date())
 
 
 def find_root(start: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model.plan import Change
+from reconciler.model.secrecy import known_token
 from reconciler.shell.report.plan_escape import visible
 
 HIDDEN = "(hidden)"
@@ -50,7 +51,7 @@ def _redacted(named: str, value: Any) -> Any:
     match value:
         case str():
             is_secret = named not in _REFERENCES and _TELLING.search(named) and value
-            return HIDDEN if is_secret else without_password(value)
+            return HIDDEN if is_secret or known_token(value) else without_password(value)
         case dict():
             variable = value.get("name")
             return {
