@@ -114,6 +114,29 @@ class Source(Protocol):
     def tree(self, revision: str | None = None) -> SourceTree:
         """The files at a revision; None is the work tree. Raises SourceUnavailable."""
 
+    def read(self, path: str, revision: str | None = None) -> bytes | None:
+        """One file by its path from the root, such as an environment's own lock; None where there is none. Raises SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a work tree stands to its last commit, as far as the files of a source go."""
+
+    revision: str
+    edited: tuple[str, ...]
+    """Paths that are not as committed: edited, added, deleted, staged or not."""
+    digests: Mapping[str, str]
+    """Tree id of each folder under `images/`, as if everything there were committed now."""
+    absent: tuple[str, ...] = ()
+    """Committed paths that a sparse checkout leaves out: not deleted, only not here."""
+
+
+class History(Source, Protocol):
+    """A source that remembers: `tree(None)` is its last commit."""
+
+    def standing(self) -> Standing | None:
+        """How the work tree stands to it; None where there is no commit or git refuses to look."""
+
 
 class SourceUnavailable(Exception):
     """The source cannot be read: no such revision, no repository. The message says which."""
@@ -121,6 +144,27 @@ class SourceUnavailable(Exception):
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
         self.fix = fix
+
+
+class CommitRefused(Exception):
+    """The edit was not committed, and the files are as before. The message says why, `fix` what to do."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of the source."""
+
+    id: str
+    author: str
+    """Name and address, as git has them."""
+    when: datetime
+    subject: str
+    branch: str = ""
+    """Where it was just put; empty for a commit of the past, or on no branch."""
 
 
 class RunState(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from reconciler.model.fleet import SYSTEM_NAMESPACE, Guards
-from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGED_BY, MANAGER, TENANT_LABEL, Body, ObjectId, Observed
+from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGED_BY, MANAGER, REVISION_ANNOTATION, TENANT_LABEL, Body, ObjectId, Observed
 
 INVENTORY_LABEL = "fleetwright.dev/inventory"
 FENCE_ANNOTATION = "fleetwright.dev/fence"
@@ -39,6 +39,8 @@ class Inventory:
     entries: Mapping[ObjectId, Entry] = field(default_factory=dict)
     fence: int = 0
     guards: Guards | None = None
+    revision: str = ""
+    """The last revision whose apply wrote here; `+edited` where uncommitted edits were applied."""
     shards: Mapping[str, Observed] = field(default_factory=dict)
 
     @property
@@ -51,16 +53,17 @@ def decode(shards: Iterable[Observed]) -> Inventory:
     """The inventory that these ConfigMaps hold."""
     entries: dict[ObjectId, Entry] = {}
     found = {shard.id.name: shard for shard in shards}
-    fence, guards = 0, None
+    fence, guards, revision = 0, None, ""
     for shard in found.values():
         annotations = shard.body["metadata"].get("annotations", {})
         fence = max(fence, int(annotations.get(FENCE_ANNOTATION, 0)))
         if GUARDS_ANNOTATION in annotations:
             guards = Guards.model_validate(orjson.loads(annotations[GUARDS_ANNOTATION]))
+        revision = annotations.get(REVISION_ANNOTATION, revision)
         tenant = shard.body["metadata"]["labels"].get(TENANT_LABEL, "")
         for kind, lines in shard.body.get("data", {}).items():
             entries.update(_entries(kind, lines, tenant))
-    return Inventory(entries, fence, guards, found)
+    return Inventory(entries, fence, guards, revision, found)
 
 
 def _entries(key: str, lines: str, tenant: str) -> Iterable[tuple[ObjectId, Entry]]:
@@ -73,30 +76,42 @@ def _entries(key: str, lines: str, tenant: str) -> Iterable[tuple[ObjectId, Entr
         yield ObjectId(group, kind, namespace, name), Entry(path, "" if uid == "-" else uid, tenant, mark.endswith(_AWAITED))
 
 
-def encode(entries: Mapping[ObjectId, Entry], environment_id: str, fence: int, guards: Guards) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every shard of one run carries."""
+
+    environment_id: str
+    fence: int
+    guards: Guards
+    revision: str
+
+
+def encode(entries: Mapping[ObjectId, Entry], stamp: Stamp) -> dict[str, dict[str, Any]]:
     """The ConfigMaps that hold these entries, by name: one a tenant (more only beyond SHARD entries), one line an object."""
     by_tenant: dict[str, list[tuple[ObjectId, Entry]]] = defaultdict(list)
     for pair in sorted(entries.items()):
         by_tenant[pair[1].tenant].append(pair)
     shards = {}
     for tenant, pairs in by_tenant.items():
-        for number in range(0, len(pairs), SHARD):
-            body = _shard(pairs[number : number + SHARD], tenant, number // SHARD, environment_id, fence, guards)
+        for first in range(0, len(pairs), SHARD):
+            body = _shard(pairs[first : first + SHARD], tenant, first // SHARD, stamp)
             shards[body["metadata"]["name"]] = body
     return shards
 
 
-def _shard(
-    pairs: list[tuple[ObjectId, Entry]], tenant: str, number: int, environment_id: str, fence: int, guards: Guards
-) -> dict[str, Any]:
+def _shard(pairs: list[tuple[ObjectId, Entry]], tenant: str, number: int, stamp: Stamp) -> dict[str, Any]:
     data: dict[str, list[str]] = defaultdict(list)
     for identity, entry in pairs:
         place = f"{identity.namespace}/{identity.name}" if identity.namespace else identity.name
-        data[f"{identity.kind}.{identity.group}" if identity.group else identity.kind].append(
-            f"{place} {entry.uid or '-'}{_AWAITED * entry.awaited} {entry.path}"
-        )
-    name = f"inventory-{environment_id}" + (f"-{tenant}" if tenant else "") + (f"-{number}" if number else "")
-    labels = {MANAGED_BY: MANAGER, ENVIRONMENT_LABEL: environment_id, INVENTORY_LABEL: "true"}
+        key = f"{identity.kind}.{identity.group}" if identity.group else identity.kind
+        data[key].append(f"{place} {entry.uid or '-'}{_AWAITED * entry.awaited} {entry.path}")
+    name = f"inventory-{stamp.environment_id}" + (f"-{tenant}" if tenant else "") + (f"-{number}" if number else "")
+    labels = {MANAGED_BY: MANAGER, ENVIRONMENT_LABEL: stamp.environment_id, INVENTORY_LABEL: "true"}
+    annotations = {
+        FENCE_ANNOTATION: str(stamp.fence),
+        GUARDS_ANNOTATION: orjson.dumps(stamp.guards.model_dump()).decode(),
+        REVISION_ANNOTATION: stamp.revision,
+    }
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -104,7 +119,7 @@ def _shard(
             "name": name,
             "namespace": SYSTEM_NAMESPACE,
             "labels": {**labels, TENANT_LABEL: tenant} if tenant else labels,
-            "annotations": {FENCE_ANNOTATION: str(fence), GUARDS_ANNOTATION: orjson.dumps(guards.model_dump()).decode()},
+            "annotations": annotations,
         },
         "data": {kind: "\n".join(lines) for kind, lines in data.items()},
     }

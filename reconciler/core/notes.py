@@ -32,6 +32,8 @@ def _unplaced(graph: Graph) -> Iterator[Note]:
 
 def _choices(graph: Graph) -> Iterator[Note]:
     for ref, choice in graph.choices.items():
+        if isinstance(graph.placements.get(ref), Unplaced):
+            continue
         match choice:
             case Held(build=build, hold=hold):
                 yield Note(NoteKind.HELD, ref, f"held at {build.tag}{told(hold)}")

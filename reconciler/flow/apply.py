@@ -87,7 +87,7 @@ class _Run:
         self._planned, self._plan = planned, planned.plan
         self._cluster, self._clock, self._progress, self._stop = cluster, clock, progress, stop
         self._settings, self._account = settings, account
-        self._books = Books(cluster, planned, fence, waits=settings.wait)
+        self._books = Books(cluster, planned, fence, _told_revision(planned), waits=settings.wait)
         self._before = frozenset(
             id for id, entry in planned.world.inventory.entries.items() if entry.awaited and id in planned.world.objects
         )
@@ -236,6 +236,10 @@ class _Run:
         if held or suspended:
             return Ending.HELD, told.held(self._plan, self._planned.graph.environment.name)
         return Ending.COMPLETED, told.completed(outcomes)
+
+
+def _told_revision(planned: Planned) -> str:
+    return planned.plan.revision + ("+edited" if planned.plan.dirty else "")
 
 
 def _result(planned: Planned, account: Account, ending: Ending, message: str) -> Result:

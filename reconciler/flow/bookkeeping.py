@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.core.health import waits
-from reconciler.core.inventory import Entry, Inventory, encode, same_entries
+from reconciler.core.inventory import Entry, Inventory, Stamp, encode, same_entries
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.manifests import MANAGED_BY, MANAGER, SOURCE_ANNOTATION, Body, Manifest, ObjectId, Observed
@@ -22,10 +22,11 @@ class FenceLost(Exception):
 class Books:
     """The inventory of one run: what stands in the target, and how it is written."""
 
-    def __init__(self, cluster: Cluster, planned: Planned, fence: int, *, waits: bool) -> None:
+    def __init__(self, cluster: Cluster, planned: Planned, fence: int, revision: str, *, waits: bool) -> None:
         self._cluster = cluster
         self._planned = planned
-        self._fence = fence
+        environment = planned.graph.environment
+        self._stamp = Stamp(environment.id, fence, environment.sync.guards, revision)
         self._waits = waits
         self._standing: dict[str, Observed] = dict(planned.world.inventory.shards)
 
@@ -48,9 +49,7 @@ class Books:
         )
 
     async def _write(self, entries: Mapping[ObjectId, Entry]) -> None:
-        environment = self._planned.graph.environment
-        guards = environment.sync.guards
-        shards = encode(entries, environment.id, self._fence, guards)
+        shards = encode(entries, self._stamp)
         for name, body in shards.items():
             standing = self._standing.get(name)
             if standing is None or not same_entries(body, standing.body):
@@ -79,7 +78,7 @@ def is_settled(planned: Planned) -> bool:
     """Whether the inventory already says what a finished run would leave."""
     world, environment = planned.world, planned.graph.environment
     entries = {**_live(planned), **_declared(planned.desired, world.objects)}
-    shards = encode({id: entries[id] for id in entries if id in world.objects}, environment.id, 0, environment.sync.guards)
+    shards = encode({id: entries[id] for id in entries if id in world.objects}, Stamp(environment.id, 0, environment.sync.guards, ""))
     standing: Inventory = world.inventory
     return shards.keys() == standing.shards.keys() and all(same_entries(body, standing.shards[name].body) for name, body in shards.items())
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from reconciler.kinds import image, service
+from reconciler.kinds import image, policy_pack, service, task, tenant, tool_catalog
 from reconciler.model.kind import Kind
 
 KINDS: tuple[Kind, ...] = (
     image.KIND,
     service.KIND,
+    task.KIND,
+    tool_catalog.KIND,
+    policy_pack.KIND,
+    tenant.KIND,
 )

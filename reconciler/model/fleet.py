@@ -113,7 +113,9 @@ class DebianBase(Spec):
     """A root file system assembled from Debian packages."""
 
     suite: Name
+    """Release by name: `bookworm`."""
     packages: tuple[str, ...] = ()
+    """Packages to install, with all that they depend on."""
 
 
 class Base(Spec):

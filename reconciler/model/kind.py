@@ -56,6 +56,8 @@ class Kind:
     """(resource) -> every mention of another spec."""
     checks: Callable[[Any, Scene], Iterable[Finding]] = _nothing
     """(resource, scene) -> findings that need no environment."""
+    together: Callable[[Iterable[Any], Scene], Iterable[Finding]] = _nothing
+    """(all resources of the kind, scene) -> findings that only show among several, such as a host that two services claim."""
     render: Callable[[Any, Graph], Iterable[Draft]] = _nothing
     """(resource, graph) -> the objects it stands for."""
     needs: Callable[[Any, Fleet], Needs | None] = _none

@@ -1,10 +1,17 @@
-"""The lock: which builds of each image passed the gate, by digest; which one is current."""
+"""The lock: which builds of each image passed the gate, by digest; which one is current. And its file, as YAML has it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from reconciler.model.spec import Bool, Date, Int, Name, Spec, Tag
+
+LOCK_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +53,37 @@ class Lock:
     def builds(self, image: str) -> Builds | None:
         """The gated builds of `image`, or None while there are none."""
         return self.images.get(image)
+
+
+class BuildEntry(Spec):
+    """One build, as the lock's file has it under its digest."""
+
+    tag: Tag
+    """Its label in the registry."""
+    key: Annotated[str, Field(max_length=200)] = ""
+    """Content key of what it was built from; empty for a build that was entered by hand."""
+    built: Date
+    """The day on which it was built."""
+    verdict: Annotated[str, Field(max_length=200)] = ""
+    """Digest of the gate's verdict."""
+    sbom: Annotated[str, Field(max_length=200)] = ""
+    """Digest of its SBOM."""
+    bad: Bool = False
+    """Never to be chosen as `prev`."""
+
+
+class ImageEntry(Spec):
+    """One image, as the lock's file has it under its name."""
+
+    current: Annotated[str, Field(max_length=200)]
+    """Digest of the build that runs."""
+    builds: Annotated[dict[Annotated[str, Field(max_length=200)], BuildEntry], Field(min_length=1)]
+    """Builds that passed the gate by their digest, newest first."""
+
+
+class LockFile(Spec):
+    """A lock's file. Images are read one by one, so that one that is wrong does not hide the others."""
+
+    lock_version: Int
+    images: dict[Name, Any] = Field(default_factory=dict)
+    """Images by name."""

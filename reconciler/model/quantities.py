@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$")
 _CPU = re.compile(r"^(\d+(?:\.\d+)?)(m)?$")
@@ -91,3 +91,6 @@ Duration = Annotated[
     int, BeforeValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["60s", "5m"]})
 ]
 """Milliseconds."""
+
+Span = Annotated[Duration, PlainSerializer(format_duration, return_type=str, when_used="json")]
+"""A duration that is written out as people write it, for specs that are handed on as files."""

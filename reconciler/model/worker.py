@@ -89,3 +89,14 @@ class WorkerSpec(Spec):
     def first_queue(self) -> str:
         """The queue of tasks that name none."""
         return self.default_queue or min(self.queues)
+
+
+SETTINGS_FOLDER = "/etc/fleetwright/"
+CONFIGURATION = SETTINGS_FOLDER + "celery.json"
+"""Where the runtime in an image finds Celery's settings."""
+TASKS = SETTINGS_FOLDER + "tasks.json"
+"""Where it finds what it must know of each task beyond Celery."""
+RUN_TASK = ("python3", "-m", "fleet_runtime", "run")
+"""Runs one task by its name, in the foreground; ends with 0 when it succeeded."""
+BROKER_URL, RESULT_BACKEND = "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"
+"""Variables by which Celery overrides its settings `broker_url` and `result_backend`: addresses are no part of the configuration file."""

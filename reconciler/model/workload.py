@@ -26,10 +26,12 @@ OWN_ENV = ("FLEETWRIGHT_REPORT_URL", "FLEETWRIGHT_SERVICE", "FORCE_IMAGE_TAG", "
 # The restricted Pod Security Standard, and a read-only root on top of it.
 _CONTAINER_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
 _SECCOMP = {"type": "RuntimeDefault"}
+TMP = "/tmp"  # noqa: S108 - a path in the container
 _TMP_VOLUME = {"name": "tmp", "emptyDir": {}}
-_TMP_MOUNT = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 - a path in the container
+_TMP_MOUNT = {"name": "tmp", "mountPath": TMP}
 _GIT_SHA = re.compile(r"^\d{8}-([0-9a-f]{7,40})$")
 _DEFAULT_GRACE = 30
+_LATE_START = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +221,34 @@ def deployment(pod: Pod, namespace: str, replicas: int | None, *, recreate: bool
     if replicas is not None:
         spec["replicas"] = replicas
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": pod.name, "namespace": namespace}, "spec": spec}
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When a CronJob starts its job, and how often it tries."""
+
+    cron: str
+    timezone: str
+    suspended: bool
+    attempts: int
+    limit: int | None
+    """Seconds that all attempts together may take."""
+
+
+def cron_job(pod: Pod, namespace: str, timetable: Timetable) -> dict[str, Any]:
+    """A CronJob; a start while the last job still runs is left out."""
+    body = template(pod)
+    body["spec"]["restartPolicy"] = "Never"
+    job: dict[str, Any] = {"backoffLimit": timetable.attempts - 1, "template": body}
+    if timetable.limit is not None:
+        job["activeDeadlineSeconds"] = timetable.limit
+    spec = {
+        "schedule": timetable.cron,
+        "timeZone": timetable.timezone,
+        "suspend": timetable.suspended,
+        "concurrencyPolicy": "Forbid",
+        # Without it a controller that was away for 100 starts gives up on the CronJob (Kubernetes, "CronJob limitations").
+        "startingDeadlineSeconds": _LATE_START,
+        "jobTemplate": {"metadata": {"labels": _labels(pod)}, "spec": job},
+    }
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": pod.name, "namespace": namespace}, "spec": spec}

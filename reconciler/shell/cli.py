@@ -57,7 +57,7 @@ class Commands(click.Group):
         except click.UsageError as usage:
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
             if near:
-                usage.message += f" Did you mean {near[0]!r}?"
+                raise click.UsageError(f"{usage.message} Did you mean {near[0]!r}?", ctx) from None
             raise
 
 

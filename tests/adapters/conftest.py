@@ -11,12 +11,15 @@ import pytest
 
 from reconciler.adapters.cluster import Pace, connect
 from reconciler.adapters.memory import MemoryCluster, MemoryStore
+from tests.adapters.box import box, plain_git
 from tests.adapters.contract import Target
 from tests.adapters.faults import FaultProxy, fault_proxy
 from tests.engines import cache, debian
 from tests.engines.binaries import Tier, find
 from tests.engines.cluster import Cluster as Server
 from tests.engines.cluster import down, up
+
+__all__ = ["box", "plain_git", "target"]
 
 _COUNT = itertools.count(1)
 SOON = Pace(patience=3, first=0.01, longest=0.05, connect=2, answer=2, silence=0.4)

@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 from tests.engines import cluster
 from tests.engines.binaries import Tier, engines, tier_named
 from tests.engines.cache import EngineMissing
 from tests.engines.client import MERGE, connect
+from tests.engines.invented import write_lock
 from tests.engines.outcomes import STAGE, Stage
 
 
@@ -26,6 +28,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     commands.add_parser("down", parents=[shared], help="stop the cluster and remove it")
     commands.add_parser("status", parents=[shared], help="say what runs; exit code 1 if not all of it does")
     commands.add_parser("prepare", parents=[tiered], help="download or build the engines now, so that nothing has to wait for them later")
+    lock = commands.add_parser("lock", help="write a lock with invented builds, unless there is one")
+    lock.add_argument("out", type=Path)
     stage = commands.add_parser("stage", parents=[shared], help="set what becomes of a Deployment")
     delete = commands.add_parser("delete", parents=[shared], help="delete a Deployment, as somebody would behind the fleet's back")
     for one in (stage, delete):
@@ -91,6 +95,9 @@ def main(arguments: list[str]) -> int:
                 return status(chosen.state)
             case "prepare":
                 aloud(f"{'engines':<16} {engines(chosen.tier, aloud).tier}")
+                return 0
+            case "lock":
+                write_lock(cluster.ROOT / "specs", chosen.out, date.fromtimestamp(time.time()))
                 return 0
             case _:
                 return asyncio.run(edit(chosen.state, chosen.namespace, chosen.name, getattr(chosen, "stage", None)))

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import tarfile
 import urllib.error
 import urllib.request
@@ -56,7 +57,7 @@ def tier_named(name: str) -> Tier:
 def find(program: str) -> Path | None:
     """An installed program, first found wins."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    for folder in ([Path(assets)] if assets else []):
+    for folder in [Path(assets)] if assets else []:
         if os.access(folder / program, os.X_OK):
             return folder / program
     if on_path := shutil.which(program):
@@ -131,4 +132,14 @@ def engines(tier: Tier | None, say: Say) -> Engines:
 def version_of(engines: Engines) -> str:
     """The version of the API server, for people."""
     manifest = engines.server.parent / cache.MANIFEST
-    return str(json.loads(manifest.read_text())["version"]) if manifest.exists() else ""
+    if engines.tier is Tier.SHADOW:
+        return str(json.loads(manifest.read_text())["version"])
+    done = subprocess.run([engines.server, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.strip().removeprefix("Kubernetes ")
+
+
+def at_hand(tier: Tier) -> bool:
+    """Whether the tier is here already: installed, or in the cache, without a download or a build."""
+    if tier is Tier.REAL:
+        return bool(find("kube-apiserver") or cache.reuse(ENVTEST_PREFIX))
+    return cache.reuse(debian.PREFIX) is not None

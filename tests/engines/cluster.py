@@ -59,6 +59,12 @@ class Cluster(NamedTuple):
     def etcd_url(self) -> str:
         return f"http://127.0.0.1:{self.ports['etcd']}"
 
+    def revision(self) -> int:
+        """etcd's revision: it moves with every write, and with nothing else. (A real server renews a lease of its own every 10 s.)"""
+        request = urllib.request.Request(f"{self.etcd_url}/v3/kv/range", data=b'{"key": "AA==", "limit": 1}', method="POST")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(json.loads(answer.read())["header"]["revision"])
+
     def daemon(self, name: str) -> Daemon:
         return Daemon(self.state, name)
 
@@ -159,7 +165,9 @@ def upstream_ready(url: str, pki: Path) -> bool:
     context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
     try:
-        with urllib.request.urlopen(f"{url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions?limit=1", timeout=2, context=context) as got:
+        with urllib.request.urlopen(
+            f"{url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions?limit=1", timeout=2, context=context
+        ) as got:
             return bool(got.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -210,7 +218,16 @@ def start(cluster: Cluster, found: Engines, *, stages: bool, tied: bool, delay: 
     if cluster.tier is Tier.SHADOW:
         assert found.types
         ensure("apiserver", apiserver_command(cluster, found), lambda: upstream_ready(inside, pki))
-        module = [sys.executable, "-m", "tests.engines.shadow", pki, inside, str(cluster.ports["shadow"]), cluster.state / "token", found.types]
+        module: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "tests.engines.shadow",
+            pki,
+            inside,
+            str(cluster.ports["shadow"]),
+            cluster.state / "token",
+            found.types,
+        ]
         ensure("shadow", module, lambda: answers(f"{cluster.url}/readyz", cluster.authority, cluster.token))
     else:
         ensure("apiserver", apiserver_command(cluster, found), lambda: answers(f"{cluster.url}/readyz", cluster.authority, cluster.token))
@@ -220,7 +237,14 @@ def start(cluster: Cluster, found: Engines, *, stages: bool, tied: bool, delay: 
         daemon = cluster.daemon("stages")
         if daemon.pid() is None:
             (cluster.state / "stages.ready").unlink(missing_ok=True)
-        player = [sys.executable, "-m", "tests.engines.stages", cluster.kubeconfig, str(delay), cluster.state / "stages.ready"]
+        player: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "tests.engines.stages",
+            cluster.kubeconfig,
+            str(delay),
+            cluster.state / "stages.ready",
+        ]
         ensure("stages", player, (cluster.state / "stages.ready").exists)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from functools import partial
 from typing import Any
 
 from tests.engines import outcomes
@@ -27,7 +28,7 @@ class Janitor:
             uid = metadata["uid"]
             if event["type"] != "DELETED" and "deletionTimestamp" in metadata and uid not in self.tasks:
                 self.tasks[uid] = asyncio.create_task(self.clear(event["object"]))
-                self.tasks[uid].add_done_callback(lambda done, uid=uid: self.ended(uid, done))
+                self.tasks[uid].add_done_callback(partial(self.ended, uid))
 
     def ended(self, uid: str, task: asyncio.Task[None]) -> None:
         del self.tasks[uid]

@@ -35,20 +35,24 @@ def strategic(current: Any, patch: Any) -> Any:
         if key.startswith(DELETE):
             field = key.removeprefix(DELETE)
             result[field] = [one for one in result.get(field) or () if one not in value]
-        elif key.startswith("$"):
-            continue
-        elif value is None or (isinstance(value, dict) and value.get("$patch") == "delete"):
-            result.pop(key, None)
-        elif isinstance(value, list) and (key in KEYS or key in PRIMITIVE):
-            result[key] = merge_list(key, result.get(key) or [], value)
-        else:
-            result[key] = strategic(result.get(key), value)
+        elif not key.startswith("$"):
+            merge_field(result, key, value)
     if "$retainKeys" in patch:
         result = {key: value for key, value in result.items() if key in patch["$retainKeys"]}
     for key, order in patch.items():
         if key.startswith(ORDER) and (field := key.removeprefix(ORDER)) in result:
             result[field] = in_order(field, result[field], order)
     return result
+
+
+def merge_field(result: dict[str, Any], key: str, value: Any) -> None:
+    """One field of a patch, into the object that is being made."""
+    if value is None or (isinstance(value, dict) and value.get("$patch") == "delete"):
+        result.pop(key, None)
+    elif isinstance(value, list) and (key in KEYS or key in PRIMITIVE):
+        result[key] = merge_list(key, result.get(key) or [], value)
+    else:
+        result[key] = strategic(result.get(key), value)
 
 
 def bare(patch: Any) -> Any:
@@ -67,7 +71,7 @@ def identity(field: str, item: Any) -> Any:
 
 def merge_list(field: str, current: list[Any], patch: list[Any]) -> list[Any]:
     if {"$patch": "replace"} in patch:
-        return bare(patch)
+        return [bare(one) for one in patch if one != {"$patch": "replace"}]
     items = {identity(field, one): one for one in current}
     for one in patch:
         key = identity(field, one)

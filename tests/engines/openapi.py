@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 Body = dict[str, Any]
-PARAMETERS = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldManager", "fieldValidation", "force")]
+PARAMETERS = [
+    {"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldManager", "fieldValidation", "force")
+]
 
 
 def key(group: str, version: str) -> str:

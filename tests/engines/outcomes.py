@@ -175,7 +175,10 @@ def job(body: Body, moment: Moment, now: str, *, rolls: bool) -> Status:
     if any(one["type"] in {"Complete", "Failed"} and one["status"] == "True" for one in before.get("conditions") or ()):
         return {}
     if spec.get("suspend"):
-        return {"active": None, "conditions": [condition("Suspended", True, "JobSuspended", "Job suspended", before, now, lastProbeTime=now)]}
+        return {
+            "active": None,
+            "conditions": [condition("Suspended", True, "JobSuspended", "Job suspended", before, now, lastProbeTime=now)],
+        }
     started: Status = {"startTime": before.get("startTime") or now, "uncountedTerminatedPods": {}, "terminating": 0, "ready": 0}
     running = int(spec.get("parallelism", 1))
     limit = spec.get("backoffLimit")

@@ -78,7 +78,12 @@ UNTYPED: Mapping[str, Schema] = {
     "__untyped_atomic_": ANYTHING,
     "__untyped_deduced_": ANYTHING,
 }
-SCALARS: Mapping[str, Schema] = {"string": {"type": "string"}, "numeric": {"type": "integer"}, "boolean": {"type": "boolean"}, "untyped": ANYTHING}
+SCALARS: Mapping[str, Schema] = {
+    "string": {"type": "string"},
+    "numeric": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "untyped": ANYTHING,
+}
 
 
 def schema(types: Types, use: Any, keys: tuple[str, ...] = ()) -> Schema:
@@ -124,7 +129,10 @@ def definition(types: Types, shadow: Shadow) -> dict[str, Any]:
     subresources: dict[str, Any] = {"status": {}} if "status" in body["properties"] else {}
     if shadow.kind in SCALED:
         subresources["scale"] = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
-    columns = [dict(zip(("name", "jsonPath"), column.split("=", 1), strict=True)) for column in (*shadow.columns, "Age=.metadata.creationTimestamp")]
+    columns = [
+        dict(zip(("name", "jsonPath"), column.split("=", 1), strict=True))
+        for column in (*shadow.columns, "Age=.metadata.creationTimestamp")
+    ]
     for column in columns:
         column["type"] = "date" if column["name"] == "Age" else "integer" if "eplicas" in column["jsonPath"] else "string"
     version = {

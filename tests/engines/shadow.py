@@ -145,7 +145,11 @@ class Shadows:
     ) -> Answer:
         """One request to an inside path; the answer comes rewritten, unless it is wanted raw."""
         async with self.session.request(method, self.upstream + path, data=body, headers={**IDENTITY, **(headers or {})}) as got:
-            kept = {name: got.headers[name] for name in ("Content-Type", "Retry-After", "Warning", "ETag", "Last-Modified") if name in got.headers}
+            kept = {
+                name: got.headers[name]
+                for name in ("Content-Type", "Retry-After", "Warning", "ETag", "Last-Modified")
+                if name in got.headers
+            }
             answer = await got.read()
             return Answer(got.status, answer if raw else outside(answer), kept)
 
@@ -255,8 +259,7 @@ class Shadows:
         try:
             if request.path in {"/readyz", "/livez", "/healthz"}:
                 return web.Response(text="ok") if self.ready.is_set() else web.Response(status=503, text="starting")
-            if request.headers.get("Authorization") != self.token:
-                raise Refusal(401, "Unauthorized", "Unauthorized")
+            self.authenticate(request)
             if found := self.discovery(request.path):
                 return web.json_response(found)
             return await self.forward(request)
@@ -265,6 +268,10 @@ class Shadows:
         except aiohttp.ClientConnectionError as error:
             gone = Refusal(503, "ServiceUnavailable", f"the API server behind the shadow kinds does not answer: {error}")
             return web.json_response(gone.status, status=gone.code)
+
+    def authenticate(self, request: web.Request) -> None:
+        if request.headers.get("Authorization") != self.token:
+            raise Refusal(401, "Unauthorized", "Unauthorized")
 
     def discovery(self, path: str) -> Body | None:
         """The documents that say which groups there are; those of one version are the upstream's own, rewritten."""
@@ -328,7 +335,9 @@ class Shadows:
             kept["Content-Type"] = request.headers.get("Content-Type", "application/json").partition(";")[0].strip()
             if "protobuf" in kept["Content-Type"]:
                 hint = "kubectl create ... --dry-run=client -o yaml | kubectl apply --server-side -f -"
-                raise Refusal(415, "UnsupportedMediaType", f"shadow kinds do not take protobuf, which `kubectl create KIND` sends; use: {hint}")
+                raise Refusal(
+                    415, "UnsupportedMediaType", f"shadow kinds do not take protobuf, which `kubectl create KIND` sends; use: {hint}"
+                )
             if kept["Content-Type"] == "application/yaml":
                 kept["Content-Type"] = "application/json"
         return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.kinds.image.checks import CODES, checks
 from reconciler.kinds.image.spec import ImageSpec
 from reconciler.model.fleet import Resource
 from reconciler.model.kind import Kind
@@ -23,5 +24,7 @@ KIND = Kind(
     spec=ImageSpec,
     plural="fleetimages",
     short_names=("fimg",),
+    codes=CODES,
     links=links,
+    checks=checks,
 )

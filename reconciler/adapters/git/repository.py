@@ -1,0 +1,129 @@
+"""Repository: the source at its commits, and what git knows about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.adapters.git import listing, standing, writing
+from reconciler.adapters.git.process import Git, GitFailed, GitMissing
+from reconciler.core import paths
+from reconciler.model.documents import SourceTree
+from reconciler.ports import Commit, SourceUnavailable, Standing
+
+_REVISION = re.compile(r"(?!.*\.\.)(?!.*//)[A-Za-z0-9_@][A-Za-z0-9_./@{}~^+-]{0,249}")
+_FORMAT = "%H%n%an <%ae>%n%aI%n%s"
+"""None of these can hold a line end."""
+
+
+_FOREIGN = "dubious ownership"
+_NO_REPOSITORY = (_FOREIGN, "not a git repository", "cannot change to")
+"""What git says (in the C locale) where it reads nothing at all."""
+_NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
+"""Of a commit whose date is not one; git stores what it is given."""
+
+
+class Repository:
+    """The git repository that `root` lies in (or is, where it is bare). Paths count from `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self._git = Git(root)
+
+    @classmethod
+    def around(cls, root: Path) -> Repository | None:
+        """The repository of a work tree that `root` lies in, if it lies in one. Asks no git, which may be missing."""
+        root = root.resolve()
+        return cls(root) if any((folder / ".git").exists() for folder in (root, *root.parents)) else None
+
+    def tree(self, revision: str | None = None) -> SourceTree:
+        """The source at a commit, HEAD by default, read without a work tree. Raises SourceUnavailable."""
+        return listing.source_tree(self._git, self.resolve(revision or "HEAD"))
+
+    def read(self, path: str, revision: str | None = None) -> bytes | None:
+        """One file at a commit; None where there is none. Raises SourceUnavailable."""
+        if reason := paths.refusal(path):
+            raise SourceUnavailable(f"{paths.shown(path)} is not read: {reason}")
+        return listing.one_file(self._git, self.resolve(revision or "HEAD"), path)
+
+    def standing(self) -> Standing | None:
+        """How the work tree stands to HEAD; None where there is no repository, no commit, or git refuses to look."""
+        try:
+            return standing.standing(self._git)
+        except GitFailed as fault:
+            if any(words in str(fault) for words in _NO_REPOSITORY):
+                return None
+            raise SourceUnavailable(f"git cannot tell what is edited. It said: {fault}") from None
+        except GitMissing:
+            return None
+
+    def resolve(self, revision: str) -> str:
+        """The full id of a commit by any of its names. Raises SourceUnavailable."""
+        if not _REVISION.fullmatch(revision):
+            raise SourceUnavailable(
+                f"{paths.shown(revision)!r} is not a revision", "name a commit, a branch or a tag, such as HEAD~1 or origin/main"
+            )
+        try:
+            found = self._git.read("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
+        except GitFailed as fault:
+            raise self._unresolved(revision, fault) from None
+        return found.decode().strip()
+
+    def merge_base(self, branch: str, revision: str = "HEAD") -> str:
+        """The commit where `revision` left `branch`: what a pull request is compared with. Raises SourceUnavailable."""
+        ends = self.resolve(branch), self.resolve(revision)
+        try:
+            return self._git.read("merge-base", *ends).decode().strip()
+        except GitFailed:
+            raise SourceUnavailable(
+                f"{branch} and {revision} have no common commit", "in a shallow clone, fetch more: git fetch --unshallow"
+            ) from None
+
+    def log(self, path: str, limit: int = 20, revision: str = "HEAD") -> tuple[Commit, ...]:
+        """The newest commits that touch a path (`.` for all). Raises SourceUnavailable."""
+        at = self.resolve(revision)
+        out = self._git.read("log", "-z", f"--max-count={limit:d}", f"--format={_FORMAT}", at, "--", path)
+        return tuple(_commit(line) for line in out.decode(errors="replace").split("\0") if line)
+
+    def changed(self, before: str, after: str | None = None) -> tuple[str, ...]:
+        """Paths under `root` that differ between two commits, or a commit and the work tree. Raises SourceUnavailable."""
+        ends = [self.resolve(before)] + ([self.resolve(after)] if after else [])
+        out = self._git.read("diff", "--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z", *ends, "--", ".")
+        return tuple(path.decode(errors="replace") for path in out.split(b"\0") if path)
+
+    def commit_edit(self, path: str, data: bytes, message: str, before: bytes | None = None) -> Commit:
+        """Make `data` the content of exactly one committed file. Raises CommitRefused and leaves everything as it was."""
+        return _commit(writing.commit_edit(self._git, path, data, message, before, _FORMAT), self._branch())
+
+    def commit_restore(self, names: Iterable[str], revision: str, message: str) -> Commit:
+        """Put these files and folders back as they were at `revision`, as one commit. Raises CommitRefused, SourceUnavailable."""
+        return _commit(writing.commit_restore(self._git, tuple(names), self.resolve(revision), message, _FORMAT), self._branch())
+
+    def _branch(self) -> str:
+        try:
+            return self._git.read("symbolic-ref", "--quiet", "--short", "HEAD").decode().strip()
+        except GitFailed:
+            return ""
+
+    def _unresolved(self, revision: str, fault: GitFailed) -> SourceUnavailable:
+        said = str(fault)
+        if _FOREIGN in said:
+            return SourceUnavailable(
+                f"git does not read {self._git.root}: it belongs to somebody else",
+                f"git config --global --add safe.directory {self._git.root}",
+            )
+        if any(words in said for words in _NO_REPOSITORY):
+            return SourceUnavailable(f"{self._git.root} is in no git repository", "keep the fleet in a git repository")
+        return SourceUnavailable(
+            f"there is no revision {revision} here", "fetch it first: git fetch origin " + revision.removeprefix("origin/")
+        )
+
+
+def _commit(line: str, branch: str = "") -> Commit:
+    commit, author, when, subject = (*line.split("\n", 3), "")[:4]
+    try:
+        moment = datetime.fromisoformat(when)
+    except ValueError:
+        moment = _NO_DATE
+    return Commit(commit, author, moment, subject, branch)

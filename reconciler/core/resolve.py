@@ -1,0 +1,130 @@
+"""Resolve: the fleet as it is in one environment. Never raises; what is broken, and what depends on it, is kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import ValidationError
+
+from reconciler.core.choose import choose
+from reconciler.core.linking import Linking
+from reconciler.core.place import overcommitted, place
+from reconciler.core.values import mentions, substitute
+from reconciler.model.documents import SourceTree
+from reconciler.model.findings import Code, Finding, Place, error, ordered
+from reconciler.model.fleet import Environment, Fleet, Resource
+from reconciler.model.graph import Choice, Graph, Placement
+from reconciler.model.holds import Hold
+from reconciler.model.kind import Kind
+from reconciler.model.lock import Lock
+from reconciler.model.refs import Ref
+from reconciler.model.spec import Spec
+
+UNFIT = error(
+    "ENV002",
+    "a value of this environment does not fit",
+    "A spec reads `${env.NAME}`, and what this environment gives for it is not what the field takes. The spec is kept as it runs.",
+)
+CODES: tuple[Code, ...] = (UNFIT,)
+
+
+def resolve(
+    fleet: Fleet,
+    kinds: tuple[Kind, ...],
+    linking: Linking,
+    environment: Environment,
+    lock: Lock,
+    tree: SourceTree,
+    today: date,
+    *,
+    forced: Mapping[Ref, Hold] | None = None,
+    findings: Iterable[Finding] = (),
+) -> Graph:
+    """The graph of `fleet` in `environment`. `findings` are those of check: what has an error is kept. `forced` are one-off holds."""
+    table = {kind.name: kind for kind in kinds}
+    found: list[Finding] = []
+    filled, unfit = _filled(fleet, environment, table)
+    found += unfit
+    wrong = {ref for ref in (finding.subject for finding in (*findings, *unfit) if finding.is_error) if ref and ref in fleet.resources}
+    kept = _closure(fleet.broken | wrong | linking.unresolved, fleet, linking)
+    resources = {ref: filled[ref] for ref in linking.order if ref in filled and ref not in kept}
+    needs = {ref: need for ref, resource in resources.items() if (need := table[ref.kind].needs(resource, fleet))}
+    placements: dict[Ref, Placement] = {ref: place(need, environment) for ref, need in needs.items()}
+    found += overcommitted(needs, placements, environment, Place("fleet.yaml"))
+    choices, about = _choices(resources, table, environment, lock, today, forced or {})
+    return Graph(
+        fleet=fleet,
+        environment=environment,
+        lock=lock,
+        resources=resources,
+        links={ref: linking.targets(ref) for ref in linking.links},
+        backlinks=linking.backlinks,
+        placements=placements,
+        choices=choices,
+        kept=kept,
+        findings=ordered((*found, *about)),
+        digests=tree.digests,
+        documents=tree.files,
+    )
+
+
+def _filled(fleet: Fleet, environment: Environment, table: Mapping[str, Kind]) -> tuple[dict[Ref, Resource[Spec]], list[Finding]]:
+    """Resources with this environment's values in place of the fleet's defaults."""
+    assert fleet.spec is not None
+    if environment.values == fleet.spec.values:
+        return dict(fleet.resources), []
+    filled, findings = dict(fleet.resources), []
+    for ref, resource in fleet.resources.items():
+        value: Any = resource.document.value["spec"]
+        names = {name: pointer for pointer, name in mentions(value, ("spec",))}
+        if not names:
+            continue
+        try:
+            spec = table[ref.kind].spec.model_validate(substitute(value, environment.values))
+        except ValidationError as refusal:
+            name, pointer = next(iter(names.items()))
+            message = f"{environment.name} gives {name} = {environment.values.get(name)!r}: {refusal.errors()[0]['msg']}"
+            fix = f"correct `{name}` under environments.{environment.name}.values in fleet.yaml"
+            findings.append(UNFIT.at(resource.document.place(pointer), message, fix, ref))
+            continue
+        filled[ref] = Resource(ref, spec, resource.labels, resource.annotations, resource.document)
+    return filled, findings
+
+
+def _closure(broken: Iterable[Ref], fleet: Fleet, linking: Linking) -> frozenset[Ref]:
+    """What is broken and everything that depends on it, however far. What stands in a tenant's folder depends on the tenant."""
+    members: dict[str, list[Ref]] = defaultdict(list)
+    for ref in fleet.resources:
+        members[ref.tenant].append(ref)
+    kept, queue = set(broken), list(broken)
+    while queue:
+        ref = queue.pop()
+        for linker in (*linking.backlinks.get(ref, ()), *(members[ref.name] if ref.kind == "Tenant" else ())):
+            if linker not in kept:
+                kept.add(linker)
+                queue.append(linker)
+    return frozenset(kept)
+
+
+def _choices(
+    resources: Mapping[Ref, Resource[Spec]],
+    table: Mapping[str, Kind],
+    environment: Environment,
+    lock: Lock,
+    today: date,
+    forced: Mapping[Ref, Hold],
+) -> tuple[dict[Ref, Choice], list[Finding]]:
+    choices: dict[Ref, Choice] = {}
+    findings: list[Finding] = []
+    for ref, resource in resources.items():
+        use = table[ref.kind].image(resource)
+        if use is None:
+            continue
+        if ref in forced:
+            use = type(use)(use.image, forced[ref], use.pointer)
+        choices[ref], about = choose(resource, use, environment, lock, today)
+        findings += about
+    return choices, findings

@@ -1,0 +1,1 @@
+"""Commands, one a module, each with a function `command`."""

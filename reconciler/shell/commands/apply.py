@@ -1,0 +1,178 @@
+"""`fleet apply`: make the target what the specs say."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from reconciler.core.world import Options
+from reconciler.flow.apply import Settings, apply
+from reconciler.flow.fan import Stop
+from reconciler.flow.planning import Planned
+from reconciler.model.findings import errors
+from reconciler.model.graph import Graph
+from reconciler.model.quantities import parse_duration
+from reconciler.model.result import Ending, Result
+from reconciler.shell.clock import WallClock
+from reconciler.shell.commands.plan import refuse_unplaced, revision_of
+from reconciler.shell.exits import Exit, exit_of
+from reconciler.shell.options import color_option, colored, environment_option, repository_option, service_option, takes_down_options
+from reconciler.shell.progress import progress
+from reconciler.shell.record import recording
+from reconciler.shell.refusal import Refusal
+from reconciler.shell.report.plan_json import read_hash
+from reconciler.shell.report.plan_text import plan_text
+from reconciler.shell.report.text import text
+from reconciler.shell.session import Session, run, session, unless_stopped
+from reconciler.shell.subjects import FORCED, chosen, forced_holds, options_of
+from reconciler.shell.targets import place_of
+from reconciler.shell.workspace import Workspace, open_workspace
+
+
+@click.command(name="apply")
+@click.argument("saved", required=False, metavar="[PLAN]", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@environment_option
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can answer, unless a saved PLAN is given.")
+@click.option("--wait/--no-wait", default=True, help="Wait for each wave to become healthy.")
+@click.option(
+    "--timeout", metavar="DURATION", help="How long one wave may take, such as 10m; by default the environment's `sync.deadline`."
+)
+@click.option("--lease-wait/--no-lease-wait", default=True, help="Wait for another writer's Lease to end (up to 30 s), or exit with 5.")
+@click.option("-v", "--verbose", is_flag=True, help="Every changed field.")
+@service_option
+@takes_down_options
+@repository_option
+@color_option
+def command(
+    saved: Path | None,
+    env: str | None,
+    yes: bool,
+    wait: bool,
+    timeout: str | None,
+    lease_wait: bool,
+    verbose: bool,
+    services: tuple[str, ...],
+    adopt: bool,
+    no_prune: bool,
+    prune_unplaced: bool,
+    require_placed: bool,
+    allow_delete: int | None,
+    repo: Path | None,
+    color: str,
+) -> None:
+    """Make the target what the specs say: namespaces, a preflight of everything, then tenants and services wave by wave, deletions last.
+
+    Refused while any finding is an error; nothing is written then. Ctrl-C leaves a consistent inventory; apply again to go on.
+
+    \b
+    Exit codes: 0 all as desired, 1 refused before any write, 2 usage or unreachable, 3 something failed, is held or blocked,
+    4 deadline passed with nothing failed, 5 another writer or a stale plan, 130 interrupted.
+    \b
+    Examples: fleet apply
+              FORCE_IMAGE_TAG=20261118-4be1d07 fleet apply --service service-registry
+    """
+    workspace = open_workspace(repo)
+    wanted_hash, env = _of_saved(saved, env)
+    environment = workspace.environment(env)
+    refs = chosen(workspace.reading.fleet, services)
+    forced = forced_holds(refs)
+    graph = workspace.graph(environment, forced)
+    refuse_unplaced(graph, wanted=require_placed)
+    _refuse_errors(graph, color=colored(color))
+    options = options_of(refs, adopt=adopt, no_prune=no_prune, prune_unplaced=prune_unplaced, allow_delete=allow_delete)
+    settings = Settings(
+        holder=f"{getpass.getuser()}@{socket.gethostname()} {os.getpid()}",
+        revision=workspace.reading.tree.revision,
+        wait=wait,
+        wait_for_lease=lease_wait and not forced,
+        wave_seconds=_deadline(timeout, environment.sync.deadline) / 1000,
+    )
+    asks = not yes and saved is None
+    if asks and not sys.stdin.isatty():
+        raise Refusal("nobody can be asked here", "add --yes, or give a plan saved by `fleet plan --out PLAN`")
+
+    async def work(stop: Stop) -> Result:
+        async with session(workspace.root, graph, revision_of(workspace)) as target:
+            return await _applied(target, options, settings, stop, wanted_hash, workspace, _Asking(asks, verbose, colored(color)))
+
+    result = run(work)
+    _tell(result, environment_name=environment.name, simulated=environment.simulated, forced=bool(forced), services=services)
+    raise SystemExit(exit_of(result.ending))
+
+
+class _Asking:
+    """How the plan is shown and whether a person must agree to it."""
+
+    def __init__(self, asks: bool, verbose: bool, color: bool) -> None:
+        self._asks, self._verbose, self._color = asks, verbose, color
+
+    def agreed(self, planned: Planned, graph: Graph) -> bool:
+        """Shows the plan; True when it may go ahead."""
+        shown = plan_text(planned.plan, graph, place=place_of(graph.environment), color=self._color, verbose=self._verbose, closing=False)
+        click.echo(shown, nl=False, err=not self._asks)
+        return not self._asks or planned.plan.is_empty or click.confirm("Apply this?", err=True)
+
+
+async def _applied(
+    target: Session, options: Options, settings: Settings, stop: Stop, wanted_hash: str, workspace: Workspace, asking: _Asking
+) -> Result:
+    planned = await unless_stopped(stop, target.plan(options))
+    if wanted_hash and planned.plan.hash != wanted_hash:
+        message = (
+            "The saved plan is stale: the specs or the target have moved since. Nothing was written. Plan again and look at the difference."
+        )
+        return Result(planned.plan.hash, (), Ending.STALE, message)
+    if not asking.agreed(planned, target.graph):
+        return Result(planned.plan.hash, (), Ending.CANCELLED, "Not agreed to. Nothing was written.")
+    with progress(simulated=target.graph.environment.simulated) as seen, recording(workspace.root, planned, settings, _now()) as record:
+        result = await apply(planned, target.cluster, WallClock(), seen, stop, settings)
+        record.finish(result, _now())
+    return result
+
+
+def _tell(result: Result, *, environment_name: str, simulated: bool, forced: bool, services: tuple[str, ...]) -> None:
+    suffix = " (simulated: no kubelet, readiness is played)" if simulated and result.outcomes else ""
+    click.echo(result.message + suffix, err=result.ending is not Ending.COMPLETED)
+    if result.ending is Ending.LOCKED and forced:
+        tag = os.environ.get(FORCED, "TAG")
+        click.echo(f"help: an operator writes here; roll back through git: fleet rollback {services[0]} --to {tag} --reason ...", err=True)
+    if result.ending is Ending.COMPLETED and result.outcomes:
+        click.echo(f"Look at it with: fleet status --env {environment_name}", err=True)
+
+
+def _refuse_errors(graph: Graph, *, color: bool) -> None:
+    wrong = errors(graph.findings)
+    if wrong:
+        click.echo(text(wrong, color=color), nl=False, err=True)
+        raise Refusal("nothing was written: specs have errors", "correct them; `fleet lint` shows all findings", Exit.FINDINGS)
+
+
+def _of_saved(saved: Path | None, env: str | None) -> tuple[str, str | None]:
+    if saved is None:
+        return "", env
+    try:
+        wanted, environment = read_hash(saved.read_text())
+    except (ValueError, OSError) as wrong:
+        raise Refusal(f"{saved} is not a saved plan: {wrong}", "make one with `fleet plan --out PLAN`") from None
+    if env and env != environment:
+        raise Refusal(f"{saved} is a plan for {environment}, not {env}", f"leave --env out, or plan again with --env {env}")
+    return wanted, environment
+
+
+def _deadline(timeout: str | None, default: int) -> int:
+    if timeout is None:
+        return default
+    try:
+        return parse_duration(timeout)
+    except ValueError as wrong:
+        raise Refusal(f"--timeout: {wrong}") from None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

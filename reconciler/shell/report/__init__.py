@@ -1,0 +1,1 @@
+"""Reports: values as text for people and programs. Pure: everything returns str, nothing prints."""

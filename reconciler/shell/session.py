@@ -1,0 +1,97 @@
+"""A session with a target: plan against it, apply to it. What the commands and, later, the operator have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from reconciler.core.plan import Revision
+from reconciler.core.world import Options
+from reconciler.flow.equality import Equality
+from reconciler.flow.fan import Stop
+from reconciler.flow.planning import Planned, make_plan
+from reconciler.kinds import KINDS
+from reconciler.model.graph import Graph
+from reconciler.ports import Cluster, Unreachable
+from reconciler.shell.exits import Exit
+from reconciler.shell.refusal import Refusal
+from reconciler.shell.targets import connected
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection to one environment's target."""
+
+    root: Path
+    graph: Graph
+    cluster: Cluster
+    revision: Revision
+
+    async def plan(self, options: Options) -> Planned:
+        """The plan against what is live, with what dry-runs found equal remembered between commands."""
+        path = self.root / ".fleet" / "cache" / f"equal-{self.graph.environment.id}"
+        equality = Equality(_remembered(path))
+        planned = await make_plan(self.cluster, self.graph, KINDS, self.revision, options, equality)
+        _remember(path, equality)
+        return planned
+
+
+@asynccontextmanager
+async def session(root: Path, graph: Graph, revision: Revision) -> AsyncIterator[Session]:
+    """A session, closed at the end."""
+    async with connected(graph.environment, root) as cluster:
+        yield Session(root, graph, cluster, revision)
+
+
+def run(work: Callable[[Stop], Awaitable[T]]) -> T:
+    """Runs a command's asynchronous part. Ctrl-C and SIGTERM ask it to stop; an unreachable target ends it with a sentence."""
+
+    async def main() -> T:
+        stop = Stop()
+        loop = asyncio.get_running_loop()
+        for name, why in ((signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")):
+            loop.add_signal_handler(name, stop.set, why)
+        return await work(stop)
+
+    try:
+        return asyncio.run(main())
+    except Unreachable as lost:
+        raise Refusal(str(lost), lost.fix, Exit.PARTLY if lost.ambiguous else Exit.USAGE) from None
+
+
+async def unless_stopped(stop: Stop, work: Awaitable[T]) -> T:
+    """The result of reading work, given up at once when somebody asks to stop."""
+    task = asyncio.ensure_future(work)
+    asked = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+        raise Refusal(f"{stop.reason}; nothing was written", code=Exit.INTERRUPTED)
+    return task.result()
+
+
+def _remembered(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _remember(path: Path, equality: Equality) -> None:
+    kept = sorted(equality.kept())
+    if kept == _remembered(path):
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(kept))
+    except OSError:
+        return

@@ -1,0 +1,86 @@
+"""The workspace: the repository that a command works on, from its files to a graph. The one place where source and core meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from reconciler.adapters.files import WorkTree
+from reconciler.adapters.git import Repository
+from reconciler.core.environment import environment
+from reconciler.core.locking import read_lock
+from reconciler.core.policy import policy
+from reconciler.core.resolve import resolve
+from reconciler.core.understand import Understanding, understand
+from reconciler.kinds import KINDS
+from reconciler.model.documents import FLEET_FILE
+from reconciler.model.findings import Finding, errors, ordered
+from reconciler.model.fleet import Environment
+from reconciler.model.graph import Graph
+from reconciler.model.holds import Hold
+from reconciler.model.lock import Lock
+from reconciler.model.refs import Ref
+from reconciler.ports import SourceUnavailable
+from reconciler.shell.exits import Exit
+from reconciler.shell.refusal import Refusal, refused_by
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A repository at one revision (None: the work tree), read once."""
+
+    root: Path
+    source: WorkTree
+    repository: Repository
+    revision: str | None
+    reading: Understanding
+    today: date
+
+    def environment(self, name: str | None) -> Environment:
+        """The environment of that name. Refuses an unknown one, or a `fleet.yaml` that does not stand."""
+        if self.reading.fleet.spec is None:
+            raise refused_by(errors(self.reading.findings)[0], Exit.FINDINGS)
+        found = environment(self.reading.fleet, name)
+        if isinstance(found, Finding):
+            raise refused_by(found)
+        return found
+
+    def lock(self, where: Environment) -> tuple[Lock, tuple[Finding, ...]]:
+        """The environment's lock; empty while its file is not there."""
+        data = self.reading.tree.files.get(where.lock)
+        if data is None:
+            data = self.source.read(where.lock, self.revision)
+        return read_lock(where.lock, data) if data is not None else (Lock(), ())
+
+    def graph(self, where: Environment, forced: Mapping[Ref, Hold] | None = None) -> Graph:
+        """The graph in an environment. Its findings are all there are: of specs, lock, environment and policy."""
+        lock, about_lock = self.lock(where)
+        reading = self.reading
+        graph = resolve(
+            reading.fleet, KINDS, reading.linking, where, lock, reading.tree, self.today, forced=forced, findings=reading.findings
+        )
+        rules = policy(graph, KINDS, self.today)
+        return _with(graph, ordered((*reading.findings, *about_lock, *graph.findings, *rules)))
+
+
+def _with(graph: Graph, findings: tuple[Finding, ...]) -> Graph:
+    return replace(graph, findings=findings)
+
+
+def open_workspace(start: Path | None = None, revision: str | None = None) -> Workspace:
+    """The workspace around a folder: the nearest one upwards with a `fleet.yaml`."""
+    root = find_root(start or Path.cwd())
+    repository = Repository(root)
+    source = WorkTree(root, Repository.around(root))
+    try:
+        tree = source.tree(revision)
+    except SourceUnavailable as gone:
+        raise Refusal(str(gone), gone.fix) from None
+    return Workspace(root, source, repository, revision, understand(tree, KINDS), datetime.now(UTC).date())
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder upwards with a `fleet.yaml`; `start` itself where there is none."""
+    return next((folder for folder in (start, *start.parents) if (folder / FLEET_FILE).is_file()), start)
