@@ -23,6 +23,7 @@ from yarl import URL
 from reconciler.adapters.cluster import failures
 from reconciler.adapters.cluster.credentials import Certificate, Identity, identify, renewable
 from reconciler.adapters.cluster.kubeconfig import Access
+from reconciler.adapters.cluster.openings import Openings
 from reconciler.ports import Unreachable
 
 CONNECTIONS = 50
@@ -80,6 +81,7 @@ class Transport:
         self._door: _Door | None = None
         self._sessions: dict[Certificate | None, aiohttp.ClientSession] = {}
         self._renewal = asyncio.Lock()
+        self._openings = Openings()
         self._connected = False
         route = {"proxy": access.proxy or _proxy(access.server), "server_hostname": access.server_name}
         self._route: Any = {name: value for name, value in route.items() if value}
@@ -116,13 +118,16 @@ class Transport:
         """One answer that has no end. Raises what aiohttp raises, and Unreachable for credentials: who watches tries again by itself."""
         door = await self._open()
         limits = aiohttp.ClientTimeout(total=None, sock_connect=self.pace.connect, sock_read=self.pace.silence)
-        async with door.session.get(self._url(path), headers=door.headers, timeout=limits, **self._route) as response:
+        async with await self._openings.begun(
+            door.session.get(self._url(path), headers=door.headers, timeout=limits, **self._route)
+        ) as response:
             if response.status == 401:
                 await self._reopen(door, again=False)
             yield response
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._openings.settle()
         sessions, self._door = list(self._sessions.values()), None
         self._sessions.clear()
         for session in sessions:
