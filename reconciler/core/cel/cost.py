@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.cel.tree import Call, Const, Ident, Literal, Loop, Node, Select, children, shape, walk
 
@@ -61,30 +61,39 @@ def capacity(root: Node, maps: frozenset[int] = frozenset()) -> int:
     `maps` are the loops, by id, that go over keys of a map. Raises Costly where that is less than NOMINAL, or cannot be said.
     """
     _judge(root)
-    if not _fits(root, NOMINAL, maps, capped=False):
+    question = _Question(root, frozenset(node.name for node in walk(root) if isinstance(node, Ident)), maps)
+    if question.steps(NOMINAL) > MAX_STEPS:
         raise Costly(f"it may take more than {MAX_STEPS:,} steps on a spec of {NOMINAL:,} characters", _deepest(root))
+    if question.ends(LARGEST):
+        return LARGEST
     low, high = NOMINAL, LARGEST
-    if _fits(root, high, maps, capped=True):
-        return high
     while high - low > NOMINAL:
         middle = (low + high) // 2
-        low, high = (middle, high) if _fits(root, middle, maps, capped=True) else (low, middle)
+        low, high = (middle, high) if question.ends(middle) else (low, middle)
     return low
 
 
-def _fits(root: Node, size: int, maps: frozenset[int], *, capped: bool) -> bool:
-    if _Bound(_everything(root, size), maps).of(root).steps <= MAX_STEPS:
-        return True
-    if not capped:
-        return False
-    # The engine's own limit on iterations: outside the loops once, inside at most ITERATIONS times the dearest of them.
-    flat = _Bound(_everything(root, size), maps, flat=True)
-    outside = flat.of(root).steps
-    return outside + ITERATIONS * max(flat.bodies, default=0) <= MAX_STEPS
+class _Question(NamedTuple):
+    """How long an expression takes, asked for several sizes."""
 
+    root: Node
+    names: frozenset[str]
+    maps: frozenset[int]
 
-def _everything(root: Node, size: int) -> dict[str, int]:
-    return {node.name: FIXED.get(node.name, size) for node in walk(root) if isinstance(node, Ident)}
+    def steps(self, size: int) -> int:
+        """A bound from the expression alone."""
+        return self._bound(size).of(self.root).steps
+
+    def ends(self, size: int) -> bool:
+        """Whether it stays below MAX_STEPS, by that bound or by the engine's own limit on iterations."""
+        if self.steps(size) <= MAX_STEPS:
+            return True
+        flat = self._bound(size, flat=True)
+        outside = flat.of(self.root).steps
+        return outside + ITERATIONS * max(flat.bodies, default=0) <= MAX_STEPS
+
+    def _bound(self, size: int, *, flat: bool = False) -> _Bound:
+        return _Bound({name: FIXED.get(name, size) for name in self.names}, self.maps, flat=flat)
 
 
 @dataclass(slots=True)
