@@ -21,7 +21,9 @@ _KEPT = frozenset({".gitignore"})
 @click.argument("folder", required=False, default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", metavar="NAME", help="Name of the fleet; by default the folder's.")
 @click.option("--tenant", metavar="NAME", default="team", show_default=True, help="Name of the first tenant.")
-@click.option("--context", metavar="NAME", default="kind-fleet", show_default=True, help="Context of the kubeconfig for the environment `trial`.")
+@click.option(
+    "--context", metavar="NAME", default="kind-fleet", show_default=True, help="Context of the kubeconfig for the environment `trial`."
+)
 def command(folder: Path, name: str | None, tenant: str, context: str) -> None:
     """Start a repository in FOLDER: fleet.yaml, a tenant, an image, a service, JSON Schemas and the editor's settings.
 
