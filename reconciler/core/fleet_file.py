@@ -34,7 +34,8 @@ def read_fleet(tree: SourceTree) -> Head:
     """`fleet.yaml` of the source, checked by itself."""
     data = tree.files.get(FLEET_FILE)
     if data is None:
-        missing = codes.NO_FLEET.at(Place(FLEET_FILE), "there is no fleet.yaml", "`fleet init` writes one", FLEET)
+        fix = "git mv fleet.yml fleet.yaml" if "fleet.yml" in tree.files else "`fleet init` writes one"
+        missing = codes.NO_FLEET.at(Place(FLEET_FILE), "there is no fleet.yaml", fix, FLEET)
         return Head("", None, None, (missing,))
     loaded = load(FLEET_FILE, data, FLEET)
     if not isinstance(loaded.value, dict):
@@ -48,7 +49,7 @@ def read_fleet(tree: SourceTree) -> Head:
         spec, unfit = validate(FleetSpec, loaded.value["spec"], document, ("spec",))
         found += unfit
     if spec is not None:
-        found += _coherent(spec, document)
+        found += (*_coherent(spec, document), *_same_id(spec, metadata.name if metadata else "", document))
     return Head(metadata.name if metadata else "", None if found else spec, document, tuple(found))
 
 
@@ -88,10 +89,7 @@ def _environment(base: Pointer, environment: EnvironmentSpec, spec: FleetSpec, d
         message = f"{listed(targets)} are given; a target is one of them" if targets else "the target says no place"
         fix = "give exactly one of `kubernetes: {}`, `local: {}` and `memory: {}`"
         yield codes.TARGET.at(document.place((*base, "target")), message, fix, FLEET)
-    for machine, settings in (environment.machines or {}).items():
-        for index, name in enumerate(settings.stands_for):
-            if name not in spec.machines:
-                yield _unknown_machine(document.place((*base, "machines", machine, "standsFor", index)), name, spec)
+    yield from _stand_ins(base, environment, spec, document)
     for name, value in environment.values.items():
         pointer = (*base, "values", name)
         if name not in spec.values:
@@ -100,6 +98,27 @@ def _environment(base: Pointer, environment: EnvironmentSpec, spec: FleetSpec, d
         elif type(value) is not type(spec.values[name]):
             message = f"`{name}` is {_type(spec.values[name])} in the fleet and {_type(value)} here"
             yield codes.VALUE_TYPE.at(document.place(pointer), message, "give a value of the fleet's type", FLEET)
+
+
+def _stand_ins(base: Pointer, environment: EnvironmentSpec, spec: FleetSpec, document: Document) -> Iterator[Finding]:
+    taken: dict[str, str] = {}
+    for machine, settings in (environment.machines or {}).items():
+        for index, name in enumerate(settings.stands_for):
+            place = document.place((*base, "machines", machine, "standsFor", index))
+            if name not in spec.machines:
+                yield _unknown_machine(place, name, spec)
+            elif taken.setdefault(name, machine) != machine:
+                message = f"`{taken[name]}` stands for `{name}` already"
+                yield codes.STANDS_TWICE.at(place, message, "take it out of one of the two", FLEET)
+
+
+def _same_id(spec: FleetSpec, fleet: str, document: Document) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    for name, environment in spec.environments.items():
+        id = environment.id or f"{fleet}-{name}"
+        if first.setdefault(id, name) != name:
+            place = document.place(("spec", "environments", name, "id"))
+            yield codes.SAME_ID.at(place, f"`{first[id]}` has the id `{id}` already", "give each environment its own", FLEET)
 
 
 def _type(value: object) -> str:

@@ -43,10 +43,15 @@ def layout(paths: Iterable[str], refused: Mapping[str, str], kinds: Iterable[Kin
     return _collisions([_stray(slot.path, *slot.findings) if slot.guessed and slot.ref in declared else slot for slot in slots])
 
 
+def _whole(path: str) -> Place:
+    """A file as a whole, at its first character: so every tool that reads `file:line:col` finds it."""
+    return Place(path, 1, 1)
+
+
 def _slot(path: str, folders: Mapping[str, Kind]) -> Slot:
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        return _stray(path, codes.REFUSED.at(Place(path), "this path leads out of the tree or has empty parts", "rename it"))
+        return _stray(path, codes.REFUSED.at(_whole(path), "this path leads out of the tree or has empty parts", "rename it"))
     folder, *rest = parts[1:] if len(parts) > 2 else ("", parts[-1])
     kind = folders.get(folder)
     if kind is None or len(rest) != (2 if kind.scope == "tenant" else 1):
@@ -55,8 +60,8 @@ def _slot(path: str, folders: Mapping[str, Kind]) -> Slot:
     ref = Ref(kind.name, stem, rest[0] if kind.scope == "tenant" else "")
     if suffix != "yaml" or not stem:
         if suffix != "yml":
-            return _stray(path, codes.STRAY.at(Place(path), "this is no spec: its name does not end in .yaml", "move it out of `specs/`"))
-        finding = codes.SUFFIX.at(Place(path), "specs end in .yaml", f"git mv {path} {path[:-4]}.yaml", ref)
+            return _stray(path, codes.STRAY.at(_whole(path), "this is no spec: its name does not end in .yaml", "move it out of `specs/`"))
+        finding = codes.SUFFIX.at(_whole(path), "specs end in .yaml", f"git mv {path} {path[:-4]}.yaml", ref)
         return Slot(path, ref, None, (finding,))
     if (
         _NAME.fullmatch(stem)
@@ -74,10 +79,10 @@ def _names(path: str, ref: Ref) -> Iterable[Finding]:
         if not _NAME.fullmatch(name):
             better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
             fix = f"rename it, such as `{better}`" if better else "rename it"
-            yield codes.BAD_NAME.at(Place(path), f"the {what} {name!r} is not lower-case letters, digits and `-`", fix, ref)
+            yield codes.BAD_NAME.at(_whole(path), f"the {what} {name!r} is not lower-case letters, digits and `-`", fix, ref)
         if len(name) > NAME_LENGTH:
             message = f"the {what} has {len(name)} characters; at most {NAME_LENGTH} fit into a label with what is appended"
-            yield codes.LONG_NAME.at(Place(path), message, "shorten it", ref)
+            yield codes.LONG_NAME.at(_whole(path), message, "shorten it", ref)
 
 
 def _unfit(path: str, kind: Kind | None, folder: str, rest: list[str], folders: Mapping[str, Kind]) -> Slot:
@@ -87,7 +92,7 @@ def _unfit(path: str, kind: Kind | None, folder: str, rest: list[str], folders: 
         near = closest(folder, folders)
         fix = did_you_mean(folder, folders, "the folder says the kind: `specs/services/TENANT/NAME.yaml`")
         finding = codes.STRAY.at(
-            Place(path), f"no kind has the folder `specs/{folder}`" if folder else "this file is in no kind's folder", fix
+            _whole(path), f"no kind has the folder `specs/{folder}`" if folder else "this file is in no kind's folder", fix
         )
         meant = folders[near] if near else None
         return (
@@ -99,7 +104,7 @@ def _unfit(path: str, kind: Kind | None, folder: str, rest: list[str], folders: 
         fix = f"move it to specs/{kind.folder}/TENANT/{name}; the folder is the tenant"
     else:
         fix = f"move it to specs/{kind.folder}/{name}; what is of kind {kind.name} belongs to the whole fleet"
-    return _stray(path, codes.STRAY.at(Place(path), "this file stands at the wrong depth", fix))
+    return _stray(path, codes.STRAY.at(_whole(path), "this file stands at the wrong depth", fix))
 
 
 def _meant(path: str, finding: Finding, kind: Kind, rest: list[str]) -> Slot:
@@ -113,7 +118,7 @@ def _stray(path: str, *findings: Finding) -> Slot:
 
 def _refused(path: str, reason: str, folders: Mapping[str, Kind]) -> Slot:
     ref = _slot(path, folders).ref if path.startswith(ROOT) else Ref(UNKNOWN, path)
-    return Slot(path, ref, None, (codes.REFUSED.at(Place(path), f"not read: {reason}", "put the file itself there", ref),))
+    return Slot(path, ref, None, (codes.REFUSED.at(_whole(path), f"not read: {reason}", "put the file itself there", ref),))
 
 
 def _collisions(slots: list[Slot]) -> tuple[Slot, ...]:
@@ -125,7 +130,7 @@ def _collisions(slots: list[Slot]) -> tuple[Slot, ...]:
         if other is not slot:
             for one, two in ((slot, other), (other, slot)):
                 message = f"collides with {two.path}: in lower case and cut at {LABEL} characters the names are one"
-                clashes.setdefault(one.path, codes.COLLISION.at(Place(one.path), message, "rename one of them", one.ref))
+                clashes.setdefault(one.path, codes.COLLISION.at(_whole(one.path), message, "rename one of them", one.ref))
     return tuple(
         Slot(slot.path, slot.ref, slot.kind, (*slot.findings, clashes[slot.path])) if slot.path in clashes else slot for slot in slots
     )

@@ -9,7 +9,8 @@ from typing import Any, get_args
 from reconciler.core.codes import specs as codes
 from reconciler.core.suggest import closest, listed
 from reconciler.model.findings import Code
-from reconciler.model.spec import NAME_PATTERN, EnvName, HttpPath, LinkName, Sha256, Tag
+from reconciler.model.fleet import Registry
+from reconciler.model.spec import NAME_PATTERN, EnvName, HttpPath, LinkName, SecretKey, Sha256, Tag
 
 Phrase = tuple[Code, str, str]
 
@@ -47,6 +48,8 @@ _WRITTEN: Mapping[str, str] = {
     _pattern(LinkName): f"a name, or `tenant/name`: {_NAMES}",
     _pattern(EnvName): "the name of a variable: letters, digits and `_`, not beginning with a digit",
     _pattern(HttpPath): "a path that begins with `/` and has no spaces",
+    _pattern(Registry): "a registry and a path in it, such as ghcr.io/acme",
+    _pattern(SecretKey): "a key of a Secret: `secret/key`; never the value itself",
     _pattern(Sha256): "a digest: `sha256:` and 64 hexadecimal digits",
     _pattern(Tag): "an image tag: up to 128 letters, digits, `_`, `.` and `-`",
 }

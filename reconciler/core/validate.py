@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from reconciler.core.codes import specs as codes
-from reconciler.core.phrase import WANTED, phrase, wrong_type
+from reconciler.core.fields import Notes, fields_at, notes_at
+from reconciler.core.phrase import WANTED, Phrase, phrase, shown, wrong_type
 from reconciler.core.suggest import did_you_mean
 from reconciler.model.documents import Document
 from reconciler.model.findings import Finding, Place, Pointer
@@ -18,6 +20,8 @@ from reconciler.model.spec import Spec
 S = TypeVar("S", bound=Spec)
 MAX_FINDINGS = 50
 """Of one value: who has more has pasted something else."""
+_SECRET = re.compile(r"secret|passw|token|credential", re.IGNORECASE)
+_SHORTEST_SECRET = 5
 
 
 def validate(model: type[S], value: Any, document: Document, base: Pointer) -> tuple[S | None, tuple[Finding, ...]]:
@@ -92,63 +96,35 @@ def _finding(model: type[Spec], document: Document, base: Pointer, fault: _Fault
     name = str(pointer[-1]) if pointer else ""
     if fault.type == "missing":
         place = Place(document.path, *document.marks.key(pointer[:-1]), pointer)
-        return codes.MISSING_FIELD.at(place, f"`{name}` is missing", f"add `{name}:`{_purpose(model, fault.pointer)}", document.ref)
+        purpose = notes_at(model, fault.pointer).description
+        return codes.MISSING_FIELD.at(place, f"`{name}` is missing", f"add `{name}:`" + (f" ({purpose})" if purpose else ""), document.ref)
     if fault.type == "extra_forbidden":
-        known = [field for found in models_at(model, fault.pointer[:-1]) for field in fields_of(found)]
-        fix = did_you_mean(name, known, f"`fleet explain {document.ref.kind}` lists the fields")
+        fix = did_you_mean(name, fields_at(model, fault.pointer[:-1])) or f"`fleet explain {document.ref.kind}` lists the fields"
         return codes.UNKNOWN_FIELD.at(document.key_place(pointer), f"there is no field `{name}` here", fix, document.ref)
-    code, message, fix = (
-        wrong_type(fault.wanted, fault.given) if fault.wanted else phrase(fault.type, fault.given, fault.context, fault.message)
-    )
+    code, message, fix = _said(fault, notes_at(model, fault.pointer, of_key=fault.of_key))
     place = document.key_place(pointer) if fault.of_key else document.place(pointer)
-    lead = f"{description}; " if (description := _description(model, fault.pointer)) else ""
-    fix = fix or f"{lead}see `fleet explain {code.id}`"
-    return code.at(place, f"as a key, {message}" if fault.of_key else message, fix, document.ref)
+    return code.at(place, _discreet(message, pointer, fault.given), fix or f"see `fleet explain {code.id}`", document.ref)
 
 
-def _purpose(model: type[Spec], pointer: Pointer) -> str:
-    description = _description(model, pointer)
-    return f" ({description})" if description else ""
-
-
-def _description(model: type[Spec], pointer: Pointer) -> str:
-    """The first line of what a field's own documentation says."""
-    for found in models_at(model, pointer[:-1]):
-        for name, field in found.model_fields.items():
-            if pointer and (field.alias or name) == pointer[-1] and field.description:
-                return field.description.splitlines()[0].rstrip(".")
-    return ""
-
-
-def fields_of(model: type[Spec]) -> list[str]:
-    """The fields of a model as YAML writes them."""
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def models_at(model: Any, pointer: Pointer) -> list[type[Spec]]:
-    """The models that a value at `pointer` may be of."""
-    types = list(_members(model))
-    for part in pointer:
-        types = [member for type_ in types for inner in _inside(type_, part) for member in _members(inner)]
-    return [type_ for type_ in types if isinstance(type_, type) and issubclass(type_, Spec)]
-
-
-def _members(type_: Any) -> Iterator[Any]:
-    """The types of a union, annotations taken off."""
-    if get_origin(type_) is Annotated:
-        yield from _members(get_args(type_)[0])
-    elif get_args(type_) and get_origin(type_) not in (dict, list, tuple, set, frozenset):
-        for member in get_args(type_):
-            yield from _members(member)
+def _said(fault: _Fault, notes: Notes) -> Phrase:
+    """Code, message and fix of a value that is there and wrong, in the field's own words where it has some."""
+    if fault.wanted:
+        code, message, fix = wrong_type(fault.wanted, fault.given)
     else:
-        yield type_
+        code, message, fix = phrase(fault.type, fault.given, fault.context, fault.message)
+    if fault.type == "string_pattern_mismatch" and notes.means:
+        message = f"{shown(fault.given)} is not {notes.means}"
+    if not fix and notes.example:
+        fix = f"such as `{notes.example}`"
+    if not fix and notes.description:
+        fix = f"{notes.description}; see `fleet explain {code.id}`"
+    return code, f"as a key, {message}" if fault.of_key else message, fix
 
 
-def _inside(type_: Any, part: str | int) -> Iterator[Any]:
-    """The types of what a value of `type_` has at `part`."""
-    if isinstance(type_, type) and get_origin(type_) is None and issubclass(type_, Spec):
-        yield from (field.annotation for name, field in type_.model_fields.items() if (field.alias or name) == part)
-    elif get_origin(type_) is dict:
-        yield get_args(type_)[1]
-    elif get_origin(type_) is not None and isinstance(part, int):
-        yield get_args(type_)[0]
+def _discreet(message: str, pointer: Pointer, given: Any) -> str:
+    """A message without the value where that may be a secret: reports go to logs that more people read than the source."""
+    if not isinstance(given, str) or not any(isinstance(part, str) and _SECRET.search(part) for part in pointer):
+        return message
+    for spelling in (shown(given), repr(given), given):
+        message = message.replace(spelling, "this text") if len(spelling) > _SHORTEST_SECRET else message
+    return message

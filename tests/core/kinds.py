@@ -14,7 +14,9 @@ from reconciler.model.holds import HoldField
 from reconciler.model.kind import Kind, Scene
 from reconciler.model.quantities import Duration, Memory
 from reconciler.model.refs import Link
-from reconciler.model.spec import Bool, EnvName, Int, LinkName, Name, Port, PortName, Spec
+from reconciler.model.spec import Bool, EnvName, Int, LinkName, Name, Port, PortName, SecretKey, Spec
+
+MountPath = Annotated[str, Field(pattern="^/", title="an absolute path", examples=["/var/lib/app"])]
 
 
 class ImageSpec(Spec):
@@ -56,6 +58,8 @@ class ServiceSpec(Spec):
     force_image_tag: HoldField | None = None
     lowest: Int = 0
     highest: Int = 10
+    secrets: dict[EnvName, SecretKey] = Field(default_factory=dict)
+    mounts: dict[Name, MountPath] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _in_order(self) -> ServiceSpec:

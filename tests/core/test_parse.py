@@ -51,7 +51,7 @@ def test_order_of_files_does_not_matter(paths: list[str]) -> None:
 
 
 @given(st.text(max_size=30), st.binary(max_size=60))
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=100, deadline=None, database=None)
 def test_no_path_and_no_content_is_lost(name: str, data: bytes) -> None:
     path = f"specs/{name}"
     fleet = parse(tree({path: data}), KINDS)

@@ -20,6 +20,7 @@ from tests.engines.outcomes import DEADLINE_SECONDS, PLAYED, Moment, Stage
 from tests.engines.quotas import Quotas
 
 WRITES = 16  # status writes in flight
+COLLECTED = {"foregroundDeletion", "orphan"}  # finalizers that the garbage collector takes away
 
 Body = dict[str, Any]
 
@@ -28,10 +29,14 @@ def utc_now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def status_path(collection: str, body: Body) -> str:
-    """/apis/apps/v1/deployments -> /apis/apps/v1/namespaces/NS/deployments/NAME/status"""
+def object_path(collection: str, body: Body) -> str:
+    """/apis/apps/v1/deployments -> /apis/apps/v1/namespaces/NS/deployments/NAME"""
     base, _, plural = collection.rpartition("/")
-    return f"{base}/namespaces/{body['metadata']['namespace']}/{plural}/{body['metadata']['name']}/status?fieldManager=stages"
+    return f"{base}/namespaces/{body['metadata']['namespace']}/{plural}/{body['metadata']['name']}"
+
+
+def status_path(collection: str, body: Body) -> str:
+    return f"{object_path(collection, body)}/status?fieldManager=stages"
 
 
 class Player:
@@ -51,6 +56,7 @@ class Player:
             uid = body["metadata"]["uid"]
             if event["type"] == "DELETED" or "deletionTimestamp" in body["metadata"]:
                 self.forget(uid)
+                await self.let_go(collection, body)
                 continue
             cue = (body["metadata"].get("generation"), *outcomes.stage_of(body, self.delay))
             if self.seen.get(uid) != cue:
@@ -62,6 +68,14 @@ class Player:
         self.templates.pop(uid, None)
         if task := self.tasks.pop(uid, None):
             task.cancel()
+
+    async def let_go(self, collection: str, body: Body) -> None:
+        """Ends a foreground or an orphaning deletion, as the garbage collector does: nothing here depends on anything."""
+        metadata = body["metadata"]
+        left = [one for one in metadata.get("finalizers") or () if one not in COLLECTED]
+        if left != list(metadata.get("finalizers") or ()):
+            patch = {"metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": left}}
+            await self.api.merge(object_path(collection, body), patch)
 
     def start(self, collection: str, body: Body) -> None:
         uid = body["metadata"]["uid"]

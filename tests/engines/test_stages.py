@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.engines.client import Api
 from tests.engines.objects import Body, deployment, path_of, stages, template, until
 
@@ -185,6 +187,16 @@ async def until_gone(api: Api, path: str) -> None:
     async with asyncio.timeout(20):
         while (await api.get(path)).status != 404:
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("policy", ["Foreground", "Orphan", "Background"])
+async def test_deletion_ends_whatever_becomes_of_dependents(each_api: Api, each_namespace: str, policy: str):
+    body = deployment(each_namespace, replicas=0)
+    path = path_of(body, "deployments")
+    await each_api.apply(path, body)
+    options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}
+    assert (await each_api.delete(path, options)).status in {200, 202}
+    await until_gone(each_api, path)
 
 
 async def test_quota_is_counted(each_api: Api, each_namespace: str):

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from reconciler.core.read import Reading, read
 
 from reconciler.core.environment import environment
 from reconciler.core.render import render

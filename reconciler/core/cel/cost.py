@@ -22,6 +22,8 @@ LARGEST = 1 << 24
 ITERATIONS = 10_000
 """The engine itself gives up after so many in one evaluation, all loops together."""
 MAX_NESTING = 4
+FIXED = {"today": 12}
+"""Variables that have one size whatever the spec."""
 _MAX_PATTERN = 5_000
 
 _CONSTANT = frozenset(
@@ -82,7 +84,7 @@ def _fits(root: Node, size: int, maps: frozenset[int], *, capped: bool) -> bool:
 
 
 def _everything(root: Node, size: int) -> dict[str, int]:
-    return dict.fromkeys((node.name for node in walk(root) if isinstance(node, Ident)), size)
+    return {node.name: FIXED.get(node.name, size) for node in walk(root) if isinstance(node, Ident)}
 
 
 @dataclass(slots=True)

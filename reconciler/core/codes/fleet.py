@@ -50,7 +50,7 @@ LONG_NAME = error(
     "FLT006",
     "name too long",
     """A name may have 52 characters: it becomes the value of a label (63 characters), and the Jobs of a CronJob append eleven of
-their own. A tenant's namespace, the environment's prefix included, may have 63.
+their own.
 
 Fix: shorten it.""",
 )
@@ -134,6 +134,24 @@ VALUE_TYPE = error(
 Example: `values: {REPLICAS: 2}` and, in an environment, `values: {REPLICAS: "two"}`.
 Fix: give a value of the same type.""",
 )
+STANDS_TWICE = error(
+    "FLT017",
+    "two machines stand for one",
+    """In an environment each machine of `fleet.yaml` is stood for by one machine at most: what is placed on it must go somewhere
+that does not depend on the order of lines.
+
+Example: `machines: {a: {standsFor: [mainpc]}, b: {standsFor: [mainpc]}}`.
+Fix: take it out of one of them.""",
+)
+SAME_ID = error(
+    "FLT018",
+    "two environments with one id",
+    """The id labels every object of an environment, and whatever carries it and is not desired is deleted. Two environments with one
+id would delete each other's objects.
+
+Example: `a: {id: live}` and `b: {id: live}`.
+Fix: give each its own, or leave `id` out: it is then `FLEET-ENVIRONMENT`.""",
+)
 
 CODES: tuple[Code, ...] = (
     NO_FLEET,
@@ -152,4 +170,6 @@ CODES: tuple[Code, ...] = (
     UNKNOWN_NAME,
     UNKNOWN_VALUE,
     VALUE_TYPE,
+    STANDS_TWICE,
+    SAME_ID,
 )

@@ -55,7 +55,9 @@ Fix: take out the reference that is needed least, often by having one side retry
 BROKEN = warning(
     "REF007",
     "reference to a broken spec",
-    """The spec that is named has errors of its own. Until they are fixed, both are kept as they run: never updated, never deleted.""",
+    """The spec that is named has errors of its own. Until they are fixed, both are kept as they run: never updated, never deleted.
+
+Fix: mend the spec that is named; its own findings say what is wrong.""",
 )
 NO_SUCH_TENANT = error(
     "REF008",

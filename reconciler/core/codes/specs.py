@@ -37,7 +37,10 @@ Example: `port: 99999` (ports go from 1 to 65535).""",
 CONTRADICTION = error(
     "SPC005",
     "values that cannot be together",
-    """Values that are right by themselves do not fit each other, or break a rule of the format that the message names.""",
+    """Values that are right by themselves do not fit each other, or break a rule of the format that the message names.
+
+Example: `autoscale: {min: 3, max: 2}`.
+Fix: change one of the values that the message names.""",
 )
 
 CODES: tuple[Code, ...] = (UNKNOWN_FIELD, MISSING_FIELD, WRONG_TYPE, NOT_ALLOWED, CONTRADICTION)

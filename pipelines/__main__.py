@@ -1,0 +1,5 @@
+"""`python -m pipelines`: the `fleet` script without an installation."""
+
+from pipelines.main import main
+
+main()
