@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from reconciler.adapters.files import UNVERSIONED
 from reconciler.model.findings import errors
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.settings import refuse_unknown
@@ -80,7 +81,7 @@ def of_repository(workspace: Workspace) -> Iterator[Check]:
     root = workspace.root
     revision = workspace.reading.tree.revision
     dirty = ", with edits that are not committed" if workspace.reading.tree.dirty else ""
-    if revision:
+    if revision != UNVERSIONED:
         yield Check("repository", State.OK, f"{root} at {revision[:7]}{dirty}")
     else:
         yield Check(
