@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -80,7 +80,7 @@ _VACANT = _Vacant()
 class Reading:
     """One pass over the parser's events with a stack of our own: the C composer recurses and dies of deep nesting."""
 
-    __slots__ = ("_again", "_handlers", "_key", "_limit", "_nodes", "_root", "_stack", "_text", "_top", "keys", "problems", "values")
+    __slots__ = ("_again", "_base", "_key", "_limit", "_nodes", "_root", "_stack", "_text", "_top", "keys", "problems", "values")
 
     def __init__(
         self, text: str, limits: Limits = SPEC, values: dict[Pointer, At] | None = None, keys: dict[Pointer, At] | None = None
@@ -90,32 +90,20 @@ class Reading:
         self._root: list[Any] = []
         self._top: Any = self._root
         self._key: Any = _VACANT
-        self._stack: list[tuple[Any, Any]] = []
+        self._base: Pointer = ()
+        self._stack: list[tuple[Any, Any, Pointer]] = []
         self._nodes = 0
         self._again: Reading | None = None
         self.keys = {} if keys is None else keys
         self.values = values
         self.problems: list[Problem] = []
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.MappingStartEvent: self._mapping,
-            yaml.SequenceStartEvent: self._sequence,
-            yaml.MappingEndEvent: self._end,
-            yaml.SequenceEndEvent: self._end,
-            yaml.AliasEvent: self._alias,
-            yaml.DocumentStartEvent: self._document,
-            yaml.DocumentEndEvent: self._nothing,
-            yaml.StreamStartEvent: self._nothing,
-            yaml.StreamEndEvent: self._nothing,
-        }
 
     def run(self) -> Any:
         """The value, or as much of it as could be read."""
         parser = yaml.CSafeLoader(self._text)
-        handlers = self._handlers
         try:
             while (event := parser.get_event()) is not None:
-                handlers[type(event)](event)
+                _HANDLERS[type(event)](self, event)
         except _Unreadable:
             return None
         except yaml.MarkedYAMLError as fault:
@@ -131,7 +119,8 @@ class Reading:
             self.problems.append(Problem(codes.EMPTY, START, (), "the file holds nothing", "write the spec, or delete the file"))
         return value
 
-    def _scalar(self, event: Any) -> None:
+    def scalar(self, event: Any) -> None:
+        """A scalar: a value, or the key of one."""
         self._nodes += 1
         if event.anchor is not None or event.tag is not None:
             self._decorated(event)
@@ -150,7 +139,7 @@ class Reading:
 
     def _add(self, value: Any, event: Any) -> None:
         if self.values is not None:
-            self.values.setdefault(self._pointer(), _at(event.start_mark))
+            self.values.setdefault(self._here(), _at(event.start_mark))
         if type(self._top) is list:
             self._top.append(value)
         else:
@@ -171,7 +160,7 @@ class Reading:
             return
         self._key = key
         if self.values is not None:
-            self.keys[self._pointer()] = _at(event.start_mark)
+            self.keys[self._here()] = _at(event.start_mark)
 
     def _first(self, key: str | int) -> int:
         """The line where a key stands first; only a reading that keeps positions knows, so read again, once."""
@@ -181,10 +170,12 @@ class Reading:
         keys = self._again.keys if self._again else self.keys
         return keys.get((*self._pointer(), key), START)[0]
 
-    def _mapping(self, event: Any) -> None:
+    def mapping(self, event: Any) -> None:
+        """A mapping begins."""
         self._open({}, event)
 
-    def _sequence(self, event: Any) -> None:
+    def sequence(self, event: Any) -> None:
+        """A list begins."""
         self._open([], event)
 
     def _open(self, value: Any, event: Any) -> None:
@@ -197,22 +188,25 @@ class Reading:
         if len(self._stack) >= MAX_DEPTH:
             self._problem(codes.TOO_DEEP, event, f"nested deeper than {MAX_DEPTH} levels", "flatten it")
             raise _Unreadable
-        key = self._key
+        key, base = self._key, self._here() if self.values is not None else ()
         self._add(value, event)
-        self._stack.append((self._top, key))
+        self._stack.append((self._top, key, self._base))
+        self._base = base
         self._top, self._key = value, _VACANT
         self._bound(event)
 
-    def _end(self, event: Any) -> None:
+    def end(self, event: Any) -> None:
+        """A mapping or a list ends."""
         self._bound(event)
-        self._top, _ = self._stack.pop()
+        self._top, _, self._base = self._stack.pop()
 
     def _bound(self, event: Any) -> None:
         if self._nodes > self._limit:
             self._problem(codes.TOO_MANY, event, f"more than {self._limit:,} keys and values", "split it, or move the data out of the spec")
             raise _Unreadable
 
-    def _alias(self, event: Any) -> None:
+    def alias(self, event: Any) -> None:
+        """An alias: always refused."""
         self._nodes += 1
         self._problem(codes.ANCHOR, event, f"alias *{event.anchor}", "write the value out, or quote text that begins with *")
         if self._key is _VACANT and type(self._top) is dict:
@@ -226,14 +220,15 @@ class Reading:
         if event.tag is not None:
             self._problem(codes.TAG, event, f"tag {event.tag}", "leave it out; quote what is text")
 
-    def _document(self, event: Any) -> None:
+    def document(self, event: Any) -> None:
+        """A document begins: there is one."""
         if self._root:
             self._problem(codes.SECOND, event, "a second document begins here", "move it into a file of its own")
             raise _Unreadable
         if event.version or event.tags:
             self._problem(codes.DIRECTIVE, event, "directives are not allowed", "delete the lines that begin with %")
 
-    def _nothing(self, event: Any) -> None:
+    def nothing(self, event: Any) -> None:
         """What begins and ends streams says nothing."""
 
     def _problem(self, code: Code, event: Any, message: str, fix: str) -> None:
@@ -241,15 +236,35 @@ class Reading:
         if len(self.problems) >= MAX_PROBLEMS:
             raise _Unreadable
 
+    def _here(self) -> Pointer:
+        """Where the next value goes, while positions are kept."""
+        if not self._stack:
+            return ()
+        return (*self._base, len(self._top) if type(self._top) is list else self._key.key if type(self._key) is _Again else self._key)
+
     def _pointer(self) -> Pointer:
-        """Where the next value goes."""
-        frames = [*self._stack, (self._top, self._key)][1:]
+        """Where the next value goes, worked out from the stack."""
+        frames = [*self._stack, (self._top, self._key, ())][1:]
         last = len(frames) - 1
         return tuple(
             len(container) - (place < last) if type(container) is list else key.key if type(key) is _Again else key
-            for place, (container, key) in enumerate(frames)
+            for place, (container, key, _) in enumerate(frames)
             if key is not _VACANT or type(container) is list
         )
+
+
+_HANDLERS: Mapping[type, Callable[[Reading, Any], None]] = {
+    yaml.ScalarEvent: Reading.scalar,
+    yaml.MappingStartEvent: Reading.mapping,
+    yaml.SequenceStartEvent: Reading.sequence,
+    yaml.MappingEndEvent: Reading.end,
+    yaml.SequenceEndEvent: Reading.end,
+    yaml.AliasEvent: Reading.alias,
+    yaml.DocumentStartEvent: Reading.document,
+    yaml.DocumentEndEvent: Reading.nothing,
+    yaml.StreamStartEvent: Reading.nothing,
+    yaml.StreamEndEvent: Reading.nothing,
+}
 
 
 def _at(mark: Any) -> At:

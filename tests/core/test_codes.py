@@ -23,7 +23,7 @@ def test_code_is_explained(code: Code) -> None:
     assert len(code.about) > len(code.title)
 
 
-@pytest.mark.parametrize("code", (*documents.CODES, *fleet.CODES, *specs.CODES, *references.CODES), ids=lambda code: code.id)
+@pytest.mark.parametrize("code", [*documents.CODES, *fleet.CODES, *specs.CODES, *references.CODES], ids=lambda code: code.id)
 def test_explanation_of_a_document_fault_has_an_example_or_a_fix(code: Code) -> None:
     assert len(code.about) > 100
     assert "Fix:" in code.about or "Example:" in code.about
