@@ -13,7 +13,9 @@ from reconciler.shell.report.graph_text import MOST, Drawing, graph_dot, graph_m
 from tests.shell.fleet_commands import fleet
 
 SERVICE = "apiVersion: fleetwright.dev/v1alpha1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{image: {image}, machine: main, hardware: small, dependsOn: {uses}}}\n"
-IMAGE = "apiVersion: fleetwright.dev/v1alpha1\nkind: Image\nmetadata: {{name: {name}}}\nspec: {{from: {{image: {above}}}, context: images/x}}\n"
+IMAGE = (
+    "apiVersion: fleetwright.dev/v1alpha1\nkind: Image\nmetadata: {{name: {name}}}\nspec: {{from: {{image: {above}}}, context: images/x}}\n"
+)
 
 
 @pytest.fixture
