@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from typing import Any
 
 import click
+
+from reconciler.shell.exits import Exit
 
 COMMANDS: dict[str, str] = {
     "init": "start a repository: fleet.yaml, one tenant, one service, the editor's settings",
@@ -68,3 +71,20 @@ def cli(**_: Any) -> None:
 
     Results go to stdout, progress to stderr. `fleet COMMAND --help` tells more, `fleet explain CODE` tells what a finding means.
     """
+
+
+def run() -> int:
+    """Runs the command line and returns its exit code; click alone would turn Ctrl-C into 1."""
+    try:
+        cli.main(prog_name="fleet", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except click.Abort:
+        click.echo("interrupted; nothing was written", err=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # `fleet plan | head` is no fault
+        sys.stderr.close()
+    return Exit.OK
