@@ -101,7 +101,9 @@ def _field(name: str, schema: Schema, definitions: Mapping[str, Schema], *, is_r
 
 def _branches(schema: Schema) -> list[Schema]:
     """The alternatives of a schema, without nothing."""
-    return [branch for branch in schema.get("anyOf", [schema]) if branch.get("type") != "null"]
+    if "anyOf" in schema:
+        return [branch for one in schema["anyOf"] for branch in _branches(one)]
+    return [] if schema.get("type") == "null" else [schema]
 
 
 def _element(schema: Schema, definitions: Mapping[str, Schema]) -> tuple[Inside | None, bool]:

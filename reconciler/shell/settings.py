@@ -16,6 +16,8 @@ from reconciler.shell.exits import Exit
 from reconciler.shell.refusal import Refusal
 
 PREFIX = "FLEET_"
+TESTS = ("FLEET_TEST_", "FLEET_ENVTEST_")
+"""Prefixes of variables that the product's own tests read; no setting begins so."""
 COMPLETION = "_FLEET_COMPLETE"
 """The shell's own variable while it asks for completions."""
 
@@ -135,7 +137,7 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
     """Refuses a `FLEET_*` variable that is none of ours: a typing error would otherwise do nothing, silently."""
     known = [setting.variable for setting in SETTINGS if setting.variable]
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and not name.startswith(TESTS) and name not in known:
             near = closest(name, known)
             raise Refusal(
                 f"there is no setting {name}", f"did you mean {near}?" if near else f"unset it; there is {', '.join(known)}", Exit.USAGE

@@ -33,7 +33,7 @@ def command(context: click.Context, show: str | None, origin: bool, env: str | N
     workspace.environment(env)
     given = {"--env": env, "--repo": str(repo) if repo else None}
     flags = {flag: value for flag, value in given.items() if value and _is_typed(context, flag)}
-    click.echo(_shown(values(workspace.understanding.fleet, os.environ, flags), output, origin=origin), nl=False)
+    click.echo(_shown(values(workspace.reading.fleet, os.environ, flags), output, origin=origin), nl=False)
 
 
 def _is_typed(context: click.Context, flag: str) -> bool:
