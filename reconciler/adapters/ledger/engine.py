@@ -69,4 +69,3 @@ def fault_of(fault: Exception) -> str:
             return fault.strerror or str(fault)
         case _:
             return str(fault).split("\n")[0] or type(fault).__name__
-
