@@ -111,7 +111,7 @@ def _finish(connection: Connection, run: RunRecord, result: Result, kept: int) -
 def _outcomes(connection: Connection, run: RunRecord, result: Result) -> None:
     """What became of each step: those of the plan in their places, others behind them. What was not reached was cancelled."""
     planned = connection.execute(select(steps.c.object, steps.c.position).where(steps.c.run == run.id)).all()
-    positions = {name: position for name, position in planned}
+    positions = {row.object: row.position for row in planned}
     outcomes = {str(outcome.id): outcome for outcome in result.outcomes}
     for place, name in enumerate(outcomes):
         positions.setdefault(name, len(planned) + place)
