@@ -15,8 +15,8 @@ from reconciler.core.cel.tree import Call, Const, Ident, Literal, Loop, Node, Se
 
 MAX_STEPS = 10_000_000
 """Of one evaluation: about a second at the very worst."""
-NOMINAL = 2_048
-"""Size of variables that every rule must be able to judge: a long spec with its neighbours."""
+NOMINAL = 1_024
+"""Size of variables that every rule must be able to judge: a spec of some length."""
 LARGEST = 1 << 24
 """Sizes beyond this are not looked for."""
 ITERATIONS = 10_000
@@ -25,6 +25,8 @@ MAX_NESTING = 4
 FIXED = {"today": 12}
 """Variables that have one size whatever the spec."""
 _MAX_PATTERN = 5_000
+_NUMBER = 32
+"""Characters of the longest number as text."""
 
 _CONSTANT = frozenset(
     {"_&&_", "_||_", "!_", "@not_strictly_false", "_-_", "_*_", "_/_", "_%_", "-_", "int", "uint", "double", "bool", "duration", "timestamp",
@@ -58,7 +60,7 @@ class Cost:
 def capacity(root: Node, maps: frozenset[int] = frozenset()) -> int:
     """The largest size of all its variables together with which an expression stays below MAX_STEPS; LARGEST where it always does.
 
-    `maps` are the loops, by id, that go over keys of a map. Raises Costly where that is less than NOMINAL, or cannot be said.
+    `maps` are the loops and the `in`, by id, that are about keys of a map. Raises Costly where that is less than NOMINAL, or cannot be said.
     """
     _judge(root)
     question = _Question(root, frozenset(node.name for node in walk(root) if isinstance(node, Ident)), maps)
@@ -132,10 +134,14 @@ class _Bound:
                 return Cost(steps, 1)
             case name if name in _COMPARING:
                 return Cost(steps + 2 * min(cost.size for cost in costs), 1)
+            case "@in" if node.id in self.maps:
+                return Cost(steps + costs[0].size, 1)
             case name if name in _LINEAR:
                 return Cost(steps + sizes, 1)
-            case "_+_" | "string" | "dyn":
-                return Cost(steps + sizes, sizes + 32)
+            case "_+_" | "dyn":
+                return Cost(steps + sizes, sizes)
+            case "string":
+                return Cost(steps + sizes, sizes + _NUMBER)
             case "_[_]":
                 container, index = node.operands
                 entry = self.entries.get((shape(container), index.name)) if isinstance(index, Ident) else None
