@@ -146,7 +146,7 @@ class FaultProxy:
         drop = {"host", "authorization", "content-length", "accept-encoding"}
         headers = {name: value for name, value in request.headers.items() if name.lower() not in drop}
         opening = self._session.request(request.method, self.upstream + request.raw_path, data=data or None, headers=headers)
-        async with await self._openings.begun(opening) as answer:
+        async with self._openings.begun(opening) as answer:
             if watch and answer.status == 200:
                 return await _watched(request, answer, fault if isinstance(fault, Lines) else Lines())
             body = await answer.read()

@@ -1,12 +1,14 @@
-"""Answers that begin: whoever waits for one may be cancelled, the connection may not.
+"""Answers without an end: how they begin and how they are dropped.
 
-asyncio (3.11) loses a socket whose TLS handshake is cancelled as it begins.
+Whoever waits for one may be cancelled, the connection may not: asyncio (3.11) loses a socket whose TLS handshake is cancelled as it
+begins. And a TLS connection that is closed politely outlives the loop, so what is dropped is aborted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 
 import aiohttp
 
@@ -19,16 +21,24 @@ class Openings:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[aiohttp.ClientResponse]] = set()
 
-    async def begun(self, opening: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-        """The answer once its head is there. Cancelled, it leaves at once, and what was under way is closed when it arrives."""
+    @asynccontextmanager
+    async def begun(self, opening: Awaitable[aiohttp.ClientResponse]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer once its head is there; at the end its connection is dropped if it has not ended.
+
+        Cancelled, it leaves at once, and what was under way is dropped when it arrives.
+        """
         task = asyncio.ensure_future(opening)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            return await asyncio.shield(task)
+            response = await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.add_done_callback(_closed)
+            task.add_done_callback(_arrived)
             raise
+        try:
+            yield response
+        finally:
+            _drop(response)
 
     async def settle(self) -> None:
         """Wait a little for what nobody waits for any more."""
@@ -36,6 +46,12 @@ class Openings:
             await asyncio.wait(self._tasks, timeout=_PATIENCE)
 
 
-def _closed(task: asyncio.Task[aiohttp.ClientResponse]) -> None:
+def _arrived(task: asyncio.Task[aiohttp.ClientResponse]) -> None:
     if not task.cancelled() and task.exception() is None:
-        task.result().close()
+        _drop(task.result())
+
+
+def _drop(response: aiohttp.ClientResponse) -> None:
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+    response.close()
