@@ -51,8 +51,14 @@ class Workspace:
         """The environment's lock; empty while its file is not there."""
         data = self.reading.tree.files.get(where.lock)
         if data is None:
-            data = self.source.read(where.lock, self.revision)
+            data = self._read(where.lock)
         return read_lock(where.lock, data) if data is not None else (Lock(), ())
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return self.source.read(path, self.revision)
+        except SourceUnavailable as gone:
+            raise Refusal(str(gone), gone.fix, Exit.FINDINGS) from None
 
     def graph(self, where: Environment, forced: Mapping[Ref, Hold] | None = None) -> Graph:
         """The graph in an environment. Its findings are all there are: of specs, lock, environment and policy."""

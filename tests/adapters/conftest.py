@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,9 @@ from reconciler.adapters.memory import MemoryCluster, MemoryStore
 from tests.adapters.box import box, plain_git
 from tests.adapters.contract import Target
 from tests.adapters.faults import FaultProxy, fault_proxy
-from tests.engines import cache, debian
-from tests.engines.binaries import Tier, find
+from tests.engines.binaries import Tier, at_hand
 from tests.engines.cluster import Cluster as Server
-from tests.engines.cluster import down, up
+from tests.engines.fixtures import in_ci, started
 
 __all__ = ["box", "plain_git", "target"]
 
@@ -25,26 +25,27 @@ _COUNT = itertools.count(1)
 SOON = Pace(patience=3, first=0.01, longest=0.05, connect=2, answer=2, silence=0.4)
 
 
-def best() -> Tier:
-    """The best tier of API server that is at hand."""
-    return Tier.REAL if find("kube-apiserver") else Tier.SHADOW
+def named(name: str) -> Tier:
+    """The tier whose name begins so."""
+    return next(tier for tier in Tier if tier.value.split()[0] == name)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Tier], Server]]:
-    """The API server of a tier, started when first asked for."""
-    started: dict[Tier, Server] = {}
+def server(cluster: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Tier], Server]]:
+    """The API server of a tier: the one that all tests share, or one of its own, started when first asked for."""
+    others: dict[Tier, Server] = {cluster.tier: cluster}
+    with ExitStack() as stack:
 
-    def get(tier: Tier) -> Server:
-        if tier not in started:
-            if tier is Tier.SHADOW and not cache.reuse(debian.PREFIX):
-                pytest.skip(f"{tier} is not here")
-            started[tier] = up(tmp_path_factory.mktemp("server") / "state", tier, stages=False, tied=True)
-        return started[tier]
+        def get(tier: Tier) -> Server:
+            if tier not in others:
+                if os.environ.get("FLEET_TEST_CLUSTER"):
+                    pytest.skip(f"FLEET_TEST_CLUSTER={os.environ['FLEET_TEST_CLUSTER']}")
+                if not at_hand(tier) and not (in_ci() and tier is Tier.SHADOW):
+                    pytest.skip(f"{tier} is not here: .venv/bin/python -m tests.engines prepare --tier {tier.value.split()[0]}")
+                others[tier] = stack.enter_context(contextmanager(started)(tmp_path_factory.mktemp("server"), tier))
+            return others[tier]
 
-    yield get
-    for one in started.values():
-        down(one.state)
+        yield get
 
 
 @pytest.fixture
@@ -54,14 +55,14 @@ def place() -> str:
 
 
 @pytest.fixture(params=["memory", *(tier.value.split()[0] for tier in Tier)])
-async def target(request: pytest.FixtureRequest, server: Callable[[Tier], Server], place: str) -> AsyncIterator[Target]:
+async def target(request: pytest.FixtureRequest, place: str) -> AsyncIterator[Target]:
     """Each target with a namespace of its own in it."""
     if request.param == "memory":
         store = MemoryStore()
         target = Target("memory", place, lambda manager: MemoryCluster(store, manager=manager))
     else:
-        tier = next(tier for tier in Tier if tier.value.split()[0] == request.param)
-        config = str(server(tier).kubeconfig)
+        tier = named(request.param)
+        config = str(request.getfixturevalue("server")(tier).kubeconfig)
         target = Target(request.param, place, lambda manager: connect({}, config, manager=manager), whole=tier is Tier.REAL)
     await target.applied(target.namespace())
     yield target
@@ -70,10 +71,9 @@ async def target(request: pytest.FixtureRequest, server: Callable[[Tier], Server
 
 
 @pytest.fixture
-async def proxy(server: Callable[[Tier], Server]) -> AsyncIterator[FaultProxy]:
+async def proxy(cluster: Server) -> AsyncIterator[FaultProxy]:
     """A proxy that breaks what it is told to, before the best API server at hand."""
-    real = server(best())
-    async with fault_proxy(real.url, real.authority, real.token) as proxy:
+    async with fault_proxy(cluster.url, cluster.authority, cluster.token) as proxy:
         yield proxy
 
 

@@ -15,6 +15,8 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from reconciler.adapters.cluster.openings import Openings
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -92,6 +94,7 @@ class FaultProxy:
     """Tokens that are good here; none: all are."""
     _rules: list[_Rule] = field(default_factory=list)
     _session: aiohttp.ClientSession | None = None
+    _openings: Openings = field(default_factory=Openings)
 
     def fail(
         self, fault: Fault, method: str = "", path: str = "", times: int = 1, meanwhile: Callable[[], Awaitable[Any]] | None = None
@@ -142,7 +145,8 @@ class FaultProxy:
         self.passed.append(f"{request.method} {request.path_qs}")
         drop = {"host", "authorization", "content-length", "accept-encoding"}
         headers = {name: value for name, value in request.headers.items() if name.lower() not in drop}
-        async with self._session.request(request.method, self.upstream + request.raw_path, data=data or None, headers=headers) as answer:
+        opening = self._session.request(request.method, self.upstream + request.raw_path, data=data or None, headers=headers)
+        async with self._openings.begun(opening) as answer:
             if watch and answer.status == 200:
                 return await _watched(request, answer, fault if isinstance(fault, Lines) else Lines())
             body = await answer.read()
@@ -241,3 +245,4 @@ async def fault_proxy(upstream: str, authority: Path, token: str) -> AsyncIterat
             yield proxy
         finally:
             await runner.cleanup()
+            await proxy._openings.settle()

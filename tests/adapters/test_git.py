@@ -428,9 +428,11 @@ def test_a_merge_that_is_under_way_is_not_mixed_up_with_an_edit(box, repository)
 
 
 def test_somebody_whom_git_does_not_know_is_told_so(box, repository):
+    assert repository.author() == "Ana"
     box.git("config", "--unset", "user.name")
     box.git("config", "--unset", "user.email")
     box.git("config", "user.useConfigOnly", "true")
+    assert repository.author() == ""
     with pytest.raises(CommitRefused, match="does not know who you are"):
         repository.commit_edit(WEB, b"kind: Edited\n", "edit")
 

@@ -68,7 +68,7 @@ def test_a_commit_that_changes_nothing_in_a_service_writes_nothing(applied: Desk
 def test_eight_services_less_are_held_until_a_person_names_the_number(applied: Desk) -> None:
     before = set(applied.live())
     folder = applied.root / "specs/services/agents"
-    gone = ["executor", "code-generator", "chitchat-agent", "nlu-agent", "intention-validator-agent", "advanced-command-handler"]
+    gone = ["executor", "task-scheduler", "chitchat-agent", "nlu-agent", "intention-validator-agent", "advanced-command-handler"]
     gone += ["memory-fusion-hub", "speech-relay-service"]
     for name in gone:
         (folder / f"{name}.yaml").unlink()

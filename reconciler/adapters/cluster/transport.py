@@ -23,6 +23,7 @@ from yarl import URL
 from reconciler.adapters.cluster import failures
 from reconciler.adapters.cluster.credentials import Certificate, Identity, identify, renewable
 from reconciler.adapters.cluster.kubeconfig import Access
+from reconciler.adapters.cluster.openings import Openings
 from reconciler.ports import Unreachable
 
 CONNECTIONS = 50
@@ -32,6 +33,8 @@ _INTERNAL_TRIES = 3
 _FIRST_TRIES = 5
 """So often a server may break connections before it ever answered; one that cannot be connected to is tried twice."""
 _LONGEST_WAIT = 60.0
+_FAREWELL = 0.1
+"""What a TLS connection that was cut short needs to end; aiohttp does not wait for it."""
 _FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
 
@@ -80,6 +83,8 @@ class Transport:
         self._door: _Door | None = None
         self._sessions: dict[Certificate | None, aiohttp.ClientSession] = {}
         self._renewal = asyncio.Lock()
+        self._openings = Openings()
+        self._cut_short = False
         self._connected = False
         route = {"proxy": access.proxy or _proxy(access.server), "server_hostname": access.server_name}
         self._route: Any = {name: value for name, value in route.items() if value}
@@ -95,6 +100,9 @@ class Transport:
                 headers = door.with_content(content) | ({"Accept": accept} if accept else {})
                 async with door.session.request(method, url, data=data, headers=headers, **self._route) as response:
                     status, told, body = response.status, response.headers.get("Retry-After"), await response.read()
+            except asyncio.CancelledError:
+                self._cut_short = True
+                raise
             except _FAULTS as fault:
                 ambiguous |= not isinstance(fault, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
                 await self._endure(fault, tries, deadline, ambiguous=ambiguous)
@@ -116,17 +124,20 @@ class Transport:
         """One answer that has no end. Raises what aiohttp raises, and Unreachable for credentials: who watches tries again by itself."""
         door = await self._open()
         limits = aiohttp.ClientTimeout(total=None, sock_connect=self.pace.connect, sock_read=self.pace.silence)
-        async with door.session.get(self._url(path), headers=door.headers, timeout=limits, **self._route) as response:
+        async with self._openings.begun(door.session.get(self._url(path), headers=door.headers, timeout=limits, **self._route)) as response:
             if response.status == 401:
                 await self._reopen(door, again=False)
             yield response
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._openings.settle()
         sessions, self._door = list(self._sessions.values()), None
         self._sessions.clear()
         for session in sessions:
             await session.close()
+        if self._cut_short and self.access.server.startswith("https:"):
+            await asyncio.sleep(_FAREWELL)
 
     def delay(self, tries: int, told: str | None = None) -> float:
         """Seconds to wait after so many tries: exponential with jitter, and no less than the server's Retry-After says."""

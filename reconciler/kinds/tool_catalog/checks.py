@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from reconciler.kinds.tool_catalog.resolve import matches
 from reconciler.kinds.tool_catalog.spec import ToolCatalogSpec
 from reconciler.model.findings import Code, Finding, Pointer, error
@@ -59,6 +56,9 @@ def _at(catalog: Catalog, code: Code, pointer: Pointer, message: str, fix: str =
 
 
 def _schema(catalog: Catalog, pointer: Pointer, schema: dict[str, Any]) -> Iterator[Finding]:
+    from jsonschema import Draft202012Validator  # as heavy as everything else that lint imports
+    from jsonschema.exceptions import best_match
+
     problem = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema))
     if problem is not None:
         fix = "see https://json-schema.org/understanding-json-schema for what each keyword takes"
