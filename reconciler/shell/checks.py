@@ -15,7 +15,7 @@ from pathlib import Path
 from reconciler.adapters.files import UNVERSIONED
 from reconciler.model.findings import errors
 from reconciler.shell.refusal import Refusal
-from reconciler.shell.settings import refuse_unknown
+from reconciler.shell.variables import refuse_unknown
 from reconciler.shell.workspace import Workspace
 
 PYTHON = (3, 11)

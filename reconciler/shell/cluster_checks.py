@@ -66,9 +66,11 @@ async def _rights(checkup: Checkup) -> Check:
         )
     if not denied:
         return Check("rights", State.OK, "all that an apply needs")
-    return Check(
-        "rights", State.FAIL, f"{len(denied)} are missing: {_some(map(str, denied))}", "let a cluster administrator bind a role with them"
-    )
+    verbs: dict[str, list[str]] = defaultdict(list)
+    for right in denied:
+        verbs[right.target].append(right.verb)
+    told = _some(f"{', '.join(words)} {target}" for target, words in verbs.items())
+    return Check("rights", State.FAIL, f"{len(denied)} are missing: {told}", "let a cluster administrator bind a role with them")
 
 
 def wanted(graph: Graph) -> Wanted:
@@ -100,6 +102,8 @@ def _named(value: Any) -> Iterator[str]:
 
 
 async def _secrets(checkup: Checkup, names: Wanted) -> Check:
+    if not names:
+        return Check("secrets", State.OK, "no service names one")
     missing, unknown = [], 0
     for namespace, name in names:
         has = await checkup.has_secret(namespace, name)

@@ -9,17 +9,9 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from reconciler.core.suggest import closest
 from reconciler.model.fleet import EnvironmentSpec, Fleet, FleetSpec
 from reconciler.model.quantities import format_duration
-from reconciler.shell.exits import Exit
-from reconciler.shell.refusal import Refusal
-
-PREFIX = "FLEET_"
-TESTS = ("FLEET_TEST_", "FLEET_ENVTEST_")
-"""Prefixes of variables that the product's own tests read; no setting begins so."""
-COMPLETION = "_FLEET_COMPLETE"
-"""The shell's own variable while it asks for completions."""
+from reconciler.shell import variables
 
 
 class Type(StrEnum):
@@ -59,15 +51,15 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("environment", "The environment that a command is about.", Type.NAME, "--env", "FLEET_ENV", "defaultEnvironment"),
-    Setting("repository", "The repository.", Type.FOLDER, "--repo", "FLEET_REPO", default="the nearest folder upwards with a fleet.yaml"),
-    Setting("color", "Whether output is colored: auto, always or never.", Type.CHOICE, "--color", "FLEET_COLOR", default="auto"),
+    Setting("environment", "The environment that a command is about.", Type.NAME, "--env", variables.ENV, "defaultEnvironment"),
+    Setting("repository", "The repository.", Type.FOLDER, "--repo", variables.REPO, default="the nearest folder upwards with a fleet.yaml"),
+    Setting("color", "Whether output is colored: auto, always or never.", Type.CHOICE, "--color", variables.COLOR, default="auto"),
     Setting(
         "ledger",
         "Where history is kept: a database URL as SQLAlchemy writes it.",
         Type.URL,
         "",
-        "FLEET_LEDGER",
+        variables.LEDGER,
         "",
         "sqlite:///.fleet/ledger.db",
     ),
@@ -133,17 +125,6 @@ class Value:
     origin: str
 
 
-def refuse_unknown(environ: Mapping[str, str]) -> None:
-    """Refuses a `FLEET_*` variable that is none of ours: a typing error would otherwise do nothing, silently."""
-    known = [setting.variable for setting in SETTINGS if setting.variable]
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and not name.startswith(TESTS) and name not in known:
-            near = closest(name, known)
-            raise Refusal(
-                f"there is no setting {name}", f"did you mean {near}?" if near else f"unset it; there is {', '.join(known)}", Exit.USAGE
-            )
-
-
 def values(fleet: Fleet, environ: Mapping[str, str], flags: Mapping[str, str]) -> tuple[Value, ...]:
     """Every setting with its value. `flags` are those given on this command line; keys are read in the environment they name."""
     chosen = _chosen(fleet, environ, flags)
@@ -152,7 +133,7 @@ def values(fleet: Fleet, environ: Mapping[str, str], flags: Mapping[str, str]) -
 
 def _chosen(fleet: Fleet, environ: Mapping[str, str], flags: Mapping[str, str]) -> str:
     default = fleet.spec.default_environment if fleet.spec is not None else ""
-    return flags.get("--env") or environ.get("FLEET_ENV") or default
+    return flags.get("--env") or environ.get(variables.ENV) or default
 
 
 def _value(setting: Setting, fleet: Fleet, environ: Mapping[str, str], flags: Mapping[str, str], chosen: str) -> Value:

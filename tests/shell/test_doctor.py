@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
+import yaml
 
 from reconciler.shell.cluster_checks import wanted
 from reconciler.shell.exits import Exit
 from reconciler.shell.workspace import open_workspace
+from tests.engines.binaries import Tier
 from tests.shell.fleet_commands import fleet
 
 SECRETS = """\
@@ -109,13 +112,39 @@ def test_secrets_are_gathered_from_what_is_rendered(repository):
     assert found == {("team", "hello-api"): ("Service/team/hello",), ("team", "hello-db"): ("Service/team/hello",)}
 
 
-@pytest.mark.engine("kubernetes")
-def test_a_real_server_is_asked_for_rights_and_secrets(repository, cluster, api, prefix):
+def at(repository, kubeconfig, prefix="x"):
     (repository / "specs/services/team/hello.yaml").write_text(SECRETS)
     text = (repository / "fleet.yaml").read_text()
-    (repository / "fleet.yaml").write_text(text.replace('{context: "nowhere"}', f'{{kubeconfig: "{cluster.kubeconfig}"}}'))
-    code, checks = checked(cwd=repository)
+    here = f'{{kubeconfig: "{kubeconfig}"}}}}\n      namespacePrefix: {prefix}-'
+    (repository / "fleet.yaml").write_text(text.replace('{context: "nowhere"}}', here))
+
+
+async def test_missing_secrets_are_named_and_present_ones_are_not(repository, cluster, api, prefix):
+    namespace = f"{prefix}-team"
+    at(repository, cluster.kubeconfig, prefix)
+    code, checks = await asyncio.to_thread(checked, cwd=repository)
     assert code == Exit.OK, checks
     assert checks["cluster"]["state"] == "ok"
-    assert checks["rights"]["state"] in ("ok", "warn")
+    assert "2 of 2 are missing" in checks["secrets"]["seen"]
+    await api.apply(f"/api/v1/namespaces/{namespace}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hello-db"}, "stringData": {"url": "hunter2"}}
+    await api.apply(f"/api/v1/namespaces/{namespace}/secrets/hello-db", secret)
+    result = await asyncio.to_thread(fleet, "doctor", cwd=repository)
+    assert f"1 of 2 are missing, their pods cannot start: {namespace}/hello-api (for Service/team/hello)" in result.stdout
+    assert f"kubectl -n {namespace} create secret generic hello-api" in result.stdout
+    assert "hunter2" not in result.stdout
+
+
+def test_what_an_account_may_not_do_is_told(repository, cluster):
+    if cluster.tier is not Tier.REAL:
+        pytest.skip(f"{cluster.tier} has no rights to review")
+    kubeconfig = yaml.safe_load(cluster.kubeconfig.read_text())
+    kubeconfig["users"][0]["user"]["as"] = "nobody"
+    (repository / "nobody").write_text(yaml.safe_dump(kubeconfig))
+    at(repository, "nobody")
+    code, checks = checked(cwd=repository)
+    assert code == Exit.FINDINGS
+    assert checks["rights"]["state"] == "fail"
+    assert "list, watch, create, patch, delete namespaces" in checks["rights"]["seen"]
     assert checks["secrets"]["state"] == "warn"
+    assert "cannot be looked up" in checks["secrets"]["seen"]

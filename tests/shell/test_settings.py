@@ -11,7 +11,8 @@ import pytest
 
 from reconciler.shell.cli import COMMANDS
 from reconciler.shell.exits import Exit
-from reconciler.shell.settings import OTHERS, SETTINGS, TESTS, refuse_unknown
+from reconciler.shell.settings import OTHERS, SETTINGS
+from reconciler.shell.variables import ALL, TESTS, refuse_unknown
 from tests.shell.fleet_commands import ROOT, fleet
 
 
@@ -65,6 +66,15 @@ def test_an_unknown_variable_is_refused(repository, name, fix):
     assert result.exit_code == Exit.USAGE
     assert f"there is no setting {name}" in result.stderr
     assert fix in result.stderr
+
+
+@pytest.mark.parametrize("command", ["lint", "explain", "graph"])
+def test_every_command_refuses_an_unknown_variable(repository, command):
+    assert fleet(command, cwd=repository, FLEET_ENVV="x").exit_code == Exit.USAGE
+
+
+def test_variables_are_those_of_the_inventory():
+    assert set(ALL) == {setting.variable for setting in SETTINGS if setting.variable}
 
 
 def test_variables_of_others_are_left_alone():

@@ -29,9 +29,11 @@ class Right(NamedTuple):
     resource: str
     namespace: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def target(self) -> str:
+        """What it is about: `deployments.apps in platform`."""
         kind = f"{self.resource}.{self.group}" if self.group else self.resource
-        return f"{self.verb} {kind}" + (f" in {self.namespace}" if self.namespace else "")
+        return f"{kind} in {self.namespace}" if self.namespace else kind
 
 
 class Checkup:
