@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,10 @@ def test_what_is_known_to_end_ends_on_the_largest_spec_it_may_be_asked_about(exp
     }[shape]
     spec = {"env": env, "ports": dict.fromkeys(env, 8080), "dependsOn": list(env), "image": "web", "health": {"http": "/"}}
     values = case_values(Case.model_validate({"spec": spec}), KINDS)
-    try:
-        assert found.holds(activation(values)) in (True, False)
-    except Unjudged as problem:
-        assert str(problem)
+    answer: object = None
+    with suppress(Unjudged):  # more iterations than the engine does: that is an end, too
+        answer = found.holds(activation(values))
+    assert answer in (True, False, None)
 
 
 def test_a_bound_counts_what_an_expression_does_with_a_loop_in_a_loop():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -22,9 +23,8 @@ def test_cron_that_both_schedulers_read_alike_is_taken(text):
 
 @pytest.mark.parametrize(("text", "said"), TABLE["refused"].items())
 def test_cron_that_they_do_not_is_refused_with_a_sentence(text, said):
-    with pytest.raises(ValueError, match=".") as refusal:
+    with pytest.raises(ValueError, match=re.escape(said)) as refusal:
         parse_cron(text)
-    assert said in str(refusal.value)
     assert isinstance(refusal.value, NeverFires) == ("never fires" in said)
 
 
