@@ -64,7 +64,10 @@ class _AsWritten(GenerateJsonSchema):
 
     def default_schema(self, schema: Any) -> dict[str, Any]:
         out = super().default_schema(schema)
-        written = schema["schema"].get("serialization", {})
+        inner = schema["schema"]
+        while "serialization" not in inner and inner.get("type") == "function-after":  # bounds stand around it
+            inner = inner["schema"]
+        written = inner.get("serialization", {})
         if written.get("type") == "function-plain" and isinstance(out.get("default"), int):
             out["default"] = written["function"](out["default"])
         return out
