@@ -110,7 +110,7 @@ class Transport:
             self._connected = True
             if status == 401:
                 door, renewed = await self._reopen(door, again=renewed), True
-            elif status not in _RETRIED or (status == 500 and tries >= _INTERNAL_TRIES and failures.status_of(body)):
+            elif status not in _RETRIED or _settled(status, tries, body):
                 return Reply(status, body, ambiguous)
             else:
                 ambiguous |= status != 429
@@ -187,6 +187,11 @@ class Transport:
             session._retry_connection = False  # noqa: SLF001
             self._sessions[certificate] = session
         return self._sessions[certificate]
+
+
+def _settled(status: int, tries: int, body: bytes) -> bool:
+    """Whether a 500 is an answer: it blames the object, or it says the same again and again."""
+    return failures.misshapen(status, body) or (status == 500 and tries >= _INTERNAL_TRIES and bool(failures.status_of(body)))
 
 
 def _tls(access: Access, certificate: Certificate | None) -> ssl.SSLContext | bool:
