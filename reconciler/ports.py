@@ -10,6 +10,7 @@ from typing import Protocol
 
 from reconciler.model.answers import Accepted, Answer, Refused
 from reconciler.model.documents import SourceTree
+from reconciler.model.findings import Finding
 from reconciler.model.manifests import Body, ObjectId, Observed
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
@@ -197,8 +198,42 @@ class RunRecord:
     message: str = ""
 
 
+class StepState(StrEnum):
+    """Where a step of a run is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    NEEDS_QA = "needs_qa"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    """Not done, since the run ended before, or nothing was to be done after all."""
+    BLOCKED = "blocked"
+    """Cannot be done: the plan says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One step of a run, as the ledger remembers it: an object, what was to be done with it, what became of that."""
+
+    object: str
+    action: str
+    state: StepState
+    reason: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """A run with its steps in the order of the plan, and with what was found."""
+
+    run: RunRecord
+    steps: tuple[StepRecord, ...]
+    findings: tuple[Finding, ...]
+
+
 class Ledger(Protocol):
-    """History: losing it harms nothing. Failures to write are reported, never raised into the flow."""
+    """History: losing it harms nothing. No method raises: what goes wrong is told once, and then nothing is kept."""
 
     def begin(self, run: RunRecord, plan: Plan) -> None:
         """A run starts."""
@@ -206,8 +241,11 @@ class Ledger(Protocol):
     def finish(self, run: RunRecord, result: Result) -> None:
         """A run ended."""
 
-    def runs(self, environment: str, limit: int) -> tuple[RunRecord, ...]:
-        """The newest runs first."""
+    def runs(self, environment: str | None, limit: int) -> tuple[RunRecord, ...]:
+        """The newest runs first, of one environment or of all."""
+
+    def run(self, id: str) -> RunDetail | None:
+        """One run, by its id or the beginning of it; None where there is none, or more than one."""
 
 
 class Progress(Protocol):

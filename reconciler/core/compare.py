@@ -76,11 +76,11 @@ def rebuilds(before: Graph, after: Graph, kinds: tuple[Kind, ...]) -> tuple[Rebu
     """What is built again, parents before children, each with the path from the edit that causes it."""
     paths: dict[Ref, tuple[Ref, ...]] = {}
     table = {kind.name: kind for kind in kinds}
-    for ref, resource in after.resources.items():
+    for ref, resource in after.resources.items():  # what runs an image may itself be built; it is nobody's base
         content = table[ref.kind].content(resource, after)
         if content is None:
             continue
-        cause = next((parent for parent in after.links.get(ref, ()) if parent in paths), None)
+        cause = next((parent for parent in after.links.get(ref, ()) if parent in paths and parent not in after.choices), None)
         was = before.resources.get(ref)
         if was is None or table[ref.kind].content(was, before) != content:
             paths[ref] = (ref,)
@@ -98,6 +98,10 @@ def _rolls(before: Graph, after: Graph, kinds: tuple[Kind, ...], steps: tuple[St
             rolls[step.manifest.owner] = (step.manifest.owner,)
     for ref, resource in after.resources.items():
         use = table[ref.kind].image(resource)
-        if use is not None and use.image in built and ref not in built and ref in before.resources:
+        if use is None or ref not in before.resources:
+            continue
+        if ref in built:
+            rolls.setdefault(ref, built[ref])
+        elif use.image in built:
             rolls.setdefault(ref, (*built[use.image], ref))
     return tuple(Roll(ref, path) for ref, path in rolls.items())

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from reconciler.model.findings import Pointer
-from reconciler.model.spec import Spec
+from reconciler.model.spec import Spec, documented
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 
@@ -69,7 +69,7 @@ def _members(spot: _Spot) -> Iterator[_Spot]:
 def _inside(type_: Any, part: str | int, *, key: bool) -> Iterator[_Spot]:
     """What a value of `type_` has at `part`."""
     if _is_model(type_):
-        yield from (_Spot(field.annotation, (field,)) for name, field in type_.model_fields.items() if (field.alias or name) == part)
+        yield from (_Spot(field.annotation, (field,)) for name, field in documented(type_).items() if (field.alias or name) == part)
     elif get_origin(type_) is dict:
         yield _Spot(get_args(type_)[0 if key else 1])
     elif get_origin(type_) in _CONTAINERS and isinstance(part, int):

@@ -10,25 +10,18 @@ from functools import cache
 from typing import Any
 
 from reconciler.core.cel.engine import LINKED, OBJECT, PLACEMENT, POLICY, TENANT, TODAY, Unjudged, activation, all_hold, all_of
+from reconciler.core.codes import rules as codes
 from reconciler.core.rules import Judge, is_rule, read_rule
 from reconciler.core.view import Seen, View
 from reconciler.kinds.policy_pack.effective import Effective
 from reconciler.kinds.policy_pack.rules import PLACEHOLDERS
 from reconciler.kinds.policy_pack.spec import PolicyPackSpec
-from reconciler.model.findings import Code, Finding, Severity, ordered, warning
+from reconciler.model.findings import Finding, Severity, ordered
 from reconciler.model.fleet import Resource
 from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Spec
-
-UNJUDGED = warning(
-    "POL009",
-    "rule that cannot be judged here",
-    "The rule came to no answer for this spec: it reads a field that is absent without asking `has(...)` first, or the spec is larger than "
-    "the rule can look through within its bound. Where the rule's code is blocked this is an error: no answer is not a yes.",
-)
-CODES: tuple[Code, ...] = (UNJUDGED,)
 
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _TENANT_KIND = "Tenant"
@@ -52,12 +45,6 @@ def policy(graph: Graph, kinds: tuple[Kind, ...], today: date) -> tuple[Finding,
     if judges:
         findings += _judged(View(graph, kinds), judges, today.isoformat())
     return ordered(findings)
-
-
-def rules(graph: Graph, kinds: tuple[Kind, ...]) -> dict[str, Judge]:
-    """Every rule that can be asked, by its file."""
-    read = {path: read_rule(path, graph.documents[path], kinds)[0] for path in _rule_files(graph)}
-    return {path: judge for path, judge in read.items() if judge is not None}
 
 
 def _rule_files(graph: Graph) -> list[str]:
@@ -127,7 +114,7 @@ def _ask(asked: _Set, resource: Resource[Spec], subject: _Subject, holding: Effe
         except Unjudged as problem:
             message, fix = f"{judge.code} cannot be judged: {problem}", f"correct the rule {judge.code}, or the field it reads"
             level = Severity.ERROR if severity is Severity.ERROR else Severity.WARNING
-            yield Finding(UNJUDGED.id, level, resource.document.place(judge.pointer), resource.ref, message, fix)
+            yield Finding(codes.UNJUDGED.id, level, resource.document.place(judge.pointer), resource.ref, message, fix)
             continue
         place = resource.document.place(judge.pointer)
         yield Finding(judge.code, severity, place, resource.ref, _said(judge.rule.message, subject), _said(judge.rule.fix, subject))

@@ -11,48 +11,18 @@ from typing import Any
 from reconciler.core.cel.engine import Expression, Fault, Flaw, Unjudged, activation, compiled
 from reconciler.core.cel.fields import Record, unknown_keys
 from reconciler.core.cel.tree import Ident, Node, Select, walk
+from reconciler.core.codes import rules as codes
 from reconciler.core.load import load
 from reconciler.core.suggest import did_you_mean
 from reconciler.core.validate import validate
 from reconciler.core.view import blank, describe
 from reconciler.kinds.policy_pack.rules import PLACEHOLDERS, Case, Rule
 from reconciler.model.documents import Document
-from reconciler.model.findings import Code, Finding, Place, Pointer, Severity, error
+from reconciler.model.findings import Code, Finding, Place, Pointer, Severity
 from reconciler.model.kind import Kind
 from reconciler.model.refs import Ref
 
-NAME = error(
-    "POL001",
-    "rule file without a code for a name",
-    "A rule's file is named by its code: three capital letters and a number from 101 to 999, such as `SVC101.yaml`. Numbers below 101 are "
-    "Fleetwright's own checks.",
-)
-SCOPE = error(
-    "POL002", "rule about no kind", "`scope` is the kind that the rule is about, as documents say it: `Service`, `Image`, `Tenant`."
-)
-SYNTAX = error(
-    "POL003",
-    "expression that does not compile",
-    "Rules are written in CEL (https://cel.dev): the expression has a syntax error, names something that does not exist, or compares what "
-    "cannot be compared. It must give true or false.",
-)
-FIELD = error(
-    "POL004",
-    "rule reads an unknown field",
-    "The expression, or one of the rule's cases, names a field that specs of this kind do not have: the rule would never say anything.",
-)
-GOOD = error("POL005", "good case fails", "The rule does not hold for its own good case: either the rule or the case is wrong.")
-BAD = error("POL006", "bad case passes", "The rule holds for its own bad case: it finds nothing.")
-COSTLY = error(
-    "POL007",
-    "rule that may not end quickly",
-    "Loops within loops over the same lists, patterns with large counted repetitions and texts that grow in a loop can take minutes on a spec "
-    "that is allowed. Each rule has a bound, worked out from its expression before it ever runs.",
-)
-PLACEHOLDER = error("POL008", "unknown placeholder", "A message may say `{name}`, `{tenant}`, `{kind}`, `{machine}` and `{reason}`.")
-CODES: tuple[Code, ...] = (NAME, SCOPE, SYNTAX, FIELD, GOOD, BAD, COSTLY, PLACEHOLDER)
-
-_FLAWS = {Flaw.SYNTAX: SYNTAX, Flaw.FIELD: FIELD, Flaw.COST: COSTLY}
+_FLAWS = {Flaw.SYNTAX: codes.SYNTAX, Flaw.FIELD: codes.FIELD, Flaw.COST: codes.COSTLY}
 _CODE = re.compile(r"^[A-Z]{3}[1-9][0-9]{2}$")
 _TODAY = "2026-01-01"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -88,7 +58,7 @@ def read_rule(path: str, data: bytes, kinds: tuple[Kind, ...]) -> tuple[Judge | 
     document = Document(ref, path, loaded.value if isinstance(loaded.value, dict) else {}, loaded.marks)
     findings = [*loaded.findings]
     if not _CODE.match(code) or int(code[3:]) <= 100:
-        findings.append(NAME.at(Place(path), f"{code!r} is not a code", "name the file by a code such as SVC101.yaml", ref))
+        findings.append(codes.NAME.at(Place(path), f"{code!r} is not a code", "name the file by a code such as SVC101.yaml", ref))
     if findings:
         return None, tuple(findings)
     rule, wrong = validate(Rule, document.value, document, ())
@@ -117,7 +87,7 @@ def _located(text: str, place: Place, expression: str, line: int, column: int) -
     """Where a line and column of a scalar stand in the file. Folded or escaped text is found by its beginning only."""
     lines = text.split("\n")
     first = lines[place.line - 1][place.column - 1 :] if place.line <= len(lines) else ""
-    wanted = expression.split("\n")
+    wanted = expression.rstrip("\n").split("\n")
     if first[:1] in "|>":
         block = lines[place.line : place.line + len(wanted)]
         if [found.strip() for found in block] == [part.strip() for part in wanted]:
@@ -130,7 +100,7 @@ def _located(text: str, place: Place, expression: str, line: int, column: int) -
 
 def _compiled(code: str, rule: Rule, source: _Source, kinds: Mapping[str, Kind]) -> Judge | tuple[Finding, ...]:
     if rule.scope not in kinds:
-        return (source.at(SCOPE, ("scope",), f"{rule.scope!r} is no kind", did_you_mean(rule.scope, kinds)),)
+        return (source.at(codes.SCOPE, ("scope",), f"{rule.scope!r} is no kind", did_you_mean(rule.scope, kinds)),)
     findings = [*_placeholders(rule, source)]
     variables = describe(kinds[rule.scope], kinds.values())
     findings += _case_fields(source, variables)
@@ -145,7 +115,7 @@ def _compiled(code: str, rule: Rule, source: _Source, kinds: Mapping[str, Kind])
 def _placeholders(rule: Rule, source: _Source) -> Iterator[Finding]:
     for name in _PLACEHOLDER.findall(rule.message):
         if name not in PLACEHOLDERS:
-            yield source.at(PLACEHOLDER, ("message",), f"there is no `{{{name}}}`", did_you_mean(name, PLACEHOLDERS))
+            yield source.at(codes.PLACEHOLDER, ("message",), f"there is no `{{{name}}}`", did_you_mean(name, PLACEHOLDERS))
 
 
 def _case_fields(source: _Source, variables: Mapping[str, Any]) -> Iterator[Finding]:
@@ -161,11 +131,11 @@ def _case_fields(source: _Source, variables: Mapping[str, Any]) -> Iterator[Find
         for pointer, fix in unknown_keys(judged, Record(known)):
             at = pointer if whole else pointer[1:]
             place = source.document.key_place(("cases", which, *at))
-            yield FIELD.at(place, f"there is no field `{pointer[-1]}` here", fix, source.document.ref)
+            yield codes.FIELD.at(place, f"there is no field `{pointer[-1]}` here", fix, source.document.ref)
 
 
 def _tried(rule: Rule, expression: Expression, source: _Source, kinds: Mapping[str, Kind]) -> Iterator[Finding]:
-    for which, case, code, wanted in (("good", rule.cases.good, GOOD, True), ("bad", rule.cases.bad, BAD, False)):
+    for which, case, code, wanted in (("good", rule.cases.good, codes.GOOD, True), ("bad", rule.cases.bad, codes.BAD, False)):
         try:
             holds = expression.holds(activation(case_values(case, kinds.values())))
         except Unjudged as problem:

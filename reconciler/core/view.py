@@ -83,8 +83,8 @@ class View:
             resource = self.graph.resources[ref]
             spec = resource.document.value["spec"]
             text = orjson.dumps(spec)
-            if b"{env." in text:
-                spec = substitute(spec, self.graph.environment.values)
+            if b"{env." in text or b"null" in text:
+                spec = _said(substitute(spec, self.graph.environment.values))
                 text = orjson.dumps(spec)
             value = {"name": ref.name, "tenant": ref.tenant, "labels": resource.labels, "spec": spec}
             # Braces, keys and quotes of the envelope come to 50 characters.
@@ -159,6 +159,17 @@ class View:
                     for key, amount in (("cpu", need.cpu), ("memory", need.memory), ("gpuMemory", need.gpu_memory), ("services", 1)):
                         used[key] += amount if key == "services" else amount * need.replicas
         return self._usage
+
+
+def _said(value: Any) -> Any:
+    """Without fields that are null: for a spec they are the same as absent, so `has` must say so."""
+    match value:
+        case dict():
+            return {key: _said(inner) for key, inner in value.items() if inner is not None}
+        case list():
+            return [_said(inner) for inner in value]
+        case _:
+            return value
 
 
 def _record(kind: Kind) -> Record:

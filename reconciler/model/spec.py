@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from collections.abc import Mapping
 from datetime import date
+from functools import cache
+from itertools import pairwise
+from types import ModuleType
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, Strict, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
 
 API_VERSION = "fleetwright.dev/v1alpha1"
 GROUP = "fleetwright.dev"
@@ -18,7 +26,50 @@ Bool = Annotated[bool, Strict()]
 class Spec(BaseModel):
     """Frozen, closed to unknown fields; snake_case here, camelCase in YAML."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True)
+    # The string below a field describes it (`documented`). A model is built when it is first asked to validate: most are only parts of others, and are built with those.
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The model's JSON Schema, with the descriptions of its fields."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, field in documented(cls).items():
+            if field.description:
+                properties[field.alias or name].setdefault("description", field.description)
+        return schema
+
+
+@cache
+def documented(model: type[Spec]) -> Mapping[str, FieldInfo]:
+    """The fields of a model, described by the strings below them.
+
+    Pydantic's own `use_attribute_docstrings` reads the sources of all models whenever they are imported; this reads them when somebody asks.
+    """
+    for parent in model.__mro__:
+        if issubclass(parent, Spec):
+            for name, text in _strings(parent).items():
+                field = model.model_fields[name]
+                field.description = field.description or text
+    return model.model_fields
+
+
+def _strings(model: type[Spec]) -> dict[str, str]:
+    """Field -> the string below it, of one class alone."""
+    name, module = model.__name__.partition("[")[0], inspect.getmodule(model)
+    assert module is not None
+    body = next((node.body for node in _syntax(module).body if isinstance(node, ast.ClassDef) and node.name == name), ())
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    }
+
+
+@cache
+def _syntax(module: ModuleType) -> ast.Module:
+    return ast.parse(inspect.getsource(module))
 
 
 def exactly_one(model: BaseModel, *fields: str) -> None:

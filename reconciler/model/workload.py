@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any
 
 from reconciler.model.canonical import digest
 from reconciler.model.fleet import Hardware
-from reconciler.model.graph import Choice, Graph, Held, Locked, Missing, Placed, Unverified
-from reconciler.model.lock import Build
 from reconciler.model.manifests import TENANT_LABEL
 from reconciler.model.quantities import format_cpu, format_memory
-from reconciler.model.refs import Ref
+from reconciler.model.running import Running, Site
 
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
-MACHINE = "fleetwright.dev/machine"
 CONTAINER = "app"
 OWN_ENV = ("FLEETWRIGHT_REPORT_URL", "FLEETWRIGHT_SERVICE", "FORCE_IMAGE_TAG", "GIT_SHA", "IMAGE_DIGEST", "IMAGE_TAG", "SPEC_DIGEST")
 """Variables that every pod gets from us."""
@@ -29,72 +25,8 @@ _SECCOMP = {"type": "RuntimeDefault"}
 TMP = "/tmp"  # noqa: S108 - a path in the container
 _TMP_VOLUME = {"name": "tmp", "emptyDir": {}}
 _TMP_MOUNT = {"name": "tmp", "mountPath": TMP}
-_GIT_SHA = re.compile(r"^\d{8}-([0-9a-f]{7,40})$")
 _DEFAULT_GRACE = 30
 _LATE_START = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The image that a pod runs, and what the pod is told about it."""
-
-    reference: str
-    env: Mapping[str, str]
-
-
-def running(registry: str, image: str, choice: Choice | None) -> Running | None:
-    """What a choice means to a pod: by digest where one is known. None where nothing may run."""
-    match choice:
-        case Locked(build):
-            return Running(f"{registry}/{image}@{build.digest}", _told(build))
-        case Held(build, hold):
-            return Running(f"{registry}/{image}@{build.digest}", {**_told(build), "FORCE_IMAGE_TAG": hold.tag})
-        case Unverified(tag, held):
-            force = {"FORCE_IMAGE_TAG": held.tag} if held is not None else {}
-            return Running(f"{registry}/{image}:{tag}", {"IMAGE_TAG": tag, **_revision(tag), **force})
-        case Missing() | None:
-            return None
-        case _:
-            assert_never(choice)
-
-
-def _told(build: Build) -> dict[str, str]:
-    return {"IMAGE_DIGEST": build.digest, "IMAGE_TAG": build.tag, **_revision(build.tag)}
-
-
-def _revision(tag: str) -> dict[str, str]:
-    match = _GIT_SHA.match(tag)
-    return {"GIT_SHA": match[1]} if match else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where pods go: what their machine asks of a pod."""
-
-    node_selector: Mapping[str, str]
-    pull_secret: str | None
-    gpu: str
-    """The resource that stands for a share of the machine's GPU."""
-
-
-def site(graph: Graph, ref: Ref, machine: str) -> Site | None:
-    """Where pods of `ref`, whose spec names `machine`, go in this environment; None while it is not placed."""
-    placement = graph.placements.get(ref)
-    if not isinstance(placement, Placed):
-        return None
-    here = graph.environment.machines[placement.machine]
-    named = graph.fleet.spec.machines.get(machine) if graph.fleet.spec is not None else None
-    # Assumed hardware has no GPU of its own: the resource is the one of the machine that it stands for.
-    gpu = here.gpu or (named.gpu if named is not None else None)
-    return Site(
-        here.node_selector or {MACHINE: placement.machine}, graph.environment.image_pull_secret, gpu.share if gpu else "nvidia.com/gpu"
-    )
-
-
-def suspended(graph: Graph, tenant: str) -> bool:
-    """Whether a tenant's workloads are scaled to zero and its schedules paused."""
-    resource = graph.resources.get(Ref("Tenant", tenant))
-    return resource is not None and getattr(resource.spec, "state", "active") == "suspended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
+import sys
 from typing import Any
 
 import click
+
+from reconciler.shell.exits import Exit
+from reconciler.shell.variables import refuse_unknown
 
 COMMANDS: dict[str, str] = {
     "init": "start a repository: fleet.yaml, one tenant, one service, the editor's settings",
@@ -63,8 +68,28 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="fleetwright", prog_name="fleet")
-def cli(**_: Any) -> None:
+@click.pass_context
+def cli(context: click.Context, /, **_: Any) -> None:
     """Fleetwright keeps a fleet of containers, and what governs it, as one git repository says.
 
     Results go to stdout, progress to stderr. `fleet COMMAND --help` tells more, `fleet explain CODE` tells what a finding means.
     """
+    if context.invoked_subcommand != "doctor":  # which tells it as one line of many
+        refuse_unknown(os.environ)
+
+
+def run() -> int:
+    """Runs the command line and returns its exit code; click alone would turn Ctrl-C into 1."""
+    try:
+        cli.main(prog_name="fleet", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except click.Abort:
+        click.echo("interrupted; nothing was written", err=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # `fleet plan | head` is no fault
+        sys.stderr.close()
+    return Exit.OK

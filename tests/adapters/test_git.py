@@ -428,9 +428,11 @@ def test_a_merge_that_is_under_way_is_not_mixed_up_with_an_edit(box, repository)
 
 
 def test_somebody_whom_git_does_not_know_is_told_so(box, repository):
+    assert repository.author() == "Ana"
     box.git("config", "--unset", "user.name")
     box.git("config", "--unset", "user.email")
     box.git("config", "user.useConfigOnly", "true")
+    assert repository.author() == ""
     with pytest.raises(CommitRefused, match="does not know who you are"):
         repository.commit_edit(WEB, b"kind: Edited\n", "edit")
 
@@ -531,3 +533,14 @@ def test_paths_of_the_work_tree_need_not_be_utf8(box, repository):
     before = repository.standing().digests
     box.commit()
     assert before == repository.tree().digests
+
+
+def test_what_git_ignores_stands_for_itself_at_every_commit(box, repository, tmp_path):
+    box.write(".gitignore", "/.fleet/\n")
+    box.write(".fleet/trial.lock", "lockVersion: 1\n")
+    box.write("fleet.lock", "lockVersion: 1\n")
+    assert repository.ignores(".fleet/trial.lock")
+    assert not repository.ignores("fleet.lock")
+    assert not repository.ignores("fleet.yaml")
+    assert not repository.ignores(".fleet/nowhere.lock")
+    assert not Repository(tmp_path / "nowhere").ignores("fleet.lock")

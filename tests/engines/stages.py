@@ -106,20 +106,21 @@ class Player:
             return
         moving = act(body, Moment.MOVING, utc_now(), rolls=rolls)
         if outcomes.timeless(moving) != outcomes.timeless(goal) and body["spec"].get("replicas") != 0:
-            await self.write(collection, body, moving)
+            body = await self.write(collection, body, moving)
             await asyncio.sleep(delay)
-        await self.write(collection, body, act(body, last, utc_now(), rolls=rolls))
+        body = await self.write(collection, body, act(body, last, utc_now(), rolls=rolls))
         if last is Moment.CRASHING:
             await asyncio.sleep(float(body["spec"].get("progressDeadlineSeconds") or DEADLINE_SECONDS))
             await self.write(collection, body, act(body, Moment.FAILED, utc_now(), rolls=rolls))
 
-    async def write(self, collection: str, body: Body, status: Body) -> None:
-        """Writes a status; an object that is gone or was made anew is no error, its next event counts."""
+    async def write(self, collection: str, body: Body, status: Body) -> Body:
+        """Writes a status and returns the object with it; one that is gone or was made anew is no error, its next event counts."""
         patch = {"metadata": {"uid": body["metadata"]["uid"]}, "status": status}
         async with self.writes:
             got = await self.api.merge(status_path(collection, body), patch)
         if got.status not in {200, 404, 409} and not (got.status == 422 and "metadata.uid" in str(got.body)):
             print(f"{status_path(collection, body)}: {got.status} {got.body}", file=sys.stderr, flush=True)
+        return {**body, "status": got.body.get("status", {})} if got.status == 200 else body
 
 
 async def main(kubeconfig: Path, delay: float, ready: Path) -> None:

@@ -139,6 +139,10 @@ class Desk:
             listed = self.ask("GET", f"{base}/{shape.plural}?labelSelector=fleetwright.dev/environment={self.prefix}")
             for item in listed["items"]:
                 metadata = item["metadata"]
+                if metadata.get("namespace") == "fleetwright-system":
+                    continue
+                if kind == "ResourceQuota":  # its status is counted by the server, whoever writes
+                    metadata["resourceVersion"] = metadata["uid"]
                 found[f"{kind}/{metadata.get('namespace', '')}/{metadata['name']}"] = metadata["resourceVersion"]
         return found
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from tests.story.desk import Desk
 
 OLD, NEW, NEWER = "20261118-4be1d07", "20261120-9f3c2ab", "20261121-77aa001"
 
 
 def digest(letter: str) -> str:
-    return "sha256:" + letter * 64
+    return "sha256:" + hashlib.sha256(letter.encode()).hexdigest()
 
 
 def locked(desk: Desk, current: str, builds: dict[str, str]) -> None:

@@ -9,22 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.cel.tree import Call, Const, Ident, Literal, Loop, Node, Select, children, shape, walk
 
 MAX_STEPS = 10_000_000
 """Of one evaluation: about a second at the very worst."""
-NOMINAL = 2_048
-"""Size of variables that every rule must be able to judge: a long spec with its neighbours."""
-LARGEST = 1 << 24
-"""Sizes beyond this are not looked for."""
+NOMINAL = 1_024
+"""Size of variables that every rule must be able to judge: a spec of some length."""
+_DOUBLINGS = 14
+LARGEST = NOMINAL << _DOUBLINGS
+"""Sizes beyond this are not looked for: 16 MiB."""
 ITERATIONS = 10_000
 """The engine itself gives up after so many in one evaluation, all loops together."""
 MAX_NESTING = 4
 FIXED = {"today": 12}
 """Variables that have one size whatever the spec."""
 _MAX_PATTERN = 5_000
+_NUMBER = 32
+"""Characters of the longest number as text."""
 
 _CONSTANT = frozenset(
     {"_&&_", "_||_", "!_", "@not_strictly_false", "_-_", "_*_", "_/_", "_%_", "-_", "int", "uint", "double", "bool", "duration", "timestamp",
@@ -56,35 +59,44 @@ class Cost:
 
 
 def capacity(root: Node, maps: frozenset[int] = frozenset()) -> int:
-    """The largest size of all its variables together with which an expression stays below MAX_STEPS; LARGEST where it always does.
+    """The largest size of all its variables together, out of NOMINAL and its doublings, with which an expression stays below MAX_STEPS.
 
-    `maps` are the loops, by id, that go over keys of a map. Raises Costly where that is less than NOMINAL, or cannot be said.
+    `maps` are the loops and the `in`, by id, that are about keys of a map. Raises Costly where that is less than NOMINAL, or cannot be said.
     """
     _judge(root)
-    if not _fits(root, NOMINAL, maps, capped=False):
+    question = _Question(root, frozenset(node.name for node in walk(root) if isinstance(node, Ident)), maps)
+    if question.steps(NOMINAL) > MAX_STEPS:
         raise Costly(f"it may take more than {MAX_STEPS:,} steps on a spec of {NOMINAL:,} characters", _deepest(root))
-    low, high = NOMINAL, LARGEST
-    if _fits(root, high, maps, capped=True):
-        return high
-    while high - low > NOMINAL:
+    if question.ends(LARGEST):
+        return LARGEST
+    low, high = 0, _DOUBLINGS
+    while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _fits(root, middle, maps, capped=True) else (low, middle)
-    return low
+        low, high = (middle, high) if question.ends(NOMINAL << middle) else (low, middle)
+    return NOMINAL << low
 
 
-def _fits(root: Node, size: int, maps: frozenset[int], *, capped: bool) -> bool:
-    if _Bound(_everything(root, size), maps).of(root).steps <= MAX_STEPS:
-        return True
-    if not capped:
-        return False
-    # The engine's own limit on iterations: outside the loops once, inside at most ITERATIONS times the dearest of them.
-    flat = _Bound(_everything(root, size), maps, flat=True)
-    outside = flat.of(root).steps
-    return outside + ITERATIONS * max(flat.bodies, default=0) <= MAX_STEPS
+class _Question(NamedTuple):
+    """How long an expression takes, asked for several sizes."""
 
+    root: Node
+    names: frozenset[str]
+    maps: frozenset[int]
 
-def _everything(root: Node, size: int) -> dict[str, int]:
-    return {node.name: FIXED.get(node.name, size) for node in walk(root) if isinstance(node, Ident)}
+    def steps(self, size: int) -> int:
+        """A bound from the expression alone."""
+        return self._bound(size).of(self.root).steps
+
+    def ends(self, size: int) -> bool:
+        """Whether it stays below MAX_STEPS, by that bound or by the engine's own limit on iterations."""
+        if self.steps(size) <= MAX_STEPS:
+            return True
+        flat = self._bound(size, flat=True)
+        outside = flat.of(self.root).steps
+        return outside + ITERATIONS * max(flat.bodies, default=0) <= MAX_STEPS
+
+    def _bound(self, size: int, *, flat: bool = False) -> _Bound:
+        return _Bound({name: FIXED.get(name, size) for name in self.names}, self.maps, flat=flat)
 
 
 @dataclass(slots=True)
@@ -123,10 +135,14 @@ class _Bound:
                 return Cost(steps, 1)
             case name if name in _COMPARING:
                 return Cost(steps + 2 * min(cost.size for cost in costs), 1)
+            case "@in" if node.id in self.maps:
+                return Cost(steps + costs[0].size, 1)
             case name if name in _LINEAR:
                 return Cost(steps + sizes, 1)
-            case "_+_" | "string" | "dyn":
-                return Cost(steps + sizes, sizes + 32)
+            case "_+_" | "dyn":
+                return Cost(steps + sizes, sizes)
+            case "string":
+                return Cost(steps + sizes, sizes + _NUMBER)
             case "_[_]":
                 container, index = node.operands
                 entry = self.entries.get((shape(container), index.name)) if isinstance(index, Ident) else None

@@ -123,12 +123,15 @@ def _environment() -> Any:
 
 def _answer(program: Any, activation: Any) -> bool:
     try:
-        answer = program.eval(activation).plain_value()
+        value = program.eval(activation)
+        answer = value.plain_value()
     except (RuntimeError, TypeError, ValueError) as problem:
         raise Unjudged(_plain(str(problem))) from None
-    if not isinstance(answer, bool):
-        raise Unjudged(f"it gives {answer!r}, not true or false")
-    return answer
+    if isinstance(answer, bool):
+        return answer
+    if value.type().name() == "ERROR":
+        raise Unjudged(_plain(str(answer)))
+    raise Unjudged(f"it gives {answer!r}, not true or false")
 
 
 def _plain(problem: str) -> str:

@@ -45,7 +45,7 @@ class Reading(NamedTuple):
     unknown: tuple[Unknown, ...]
     """Fields that it reads although no model has them."""
     maps: frozenset[int]
-    """Loops, by their id, that go over the keys of a map."""
+    """Loops and `in`, by their id, that are about the keys of a map."""
 
 
 def read_fields(root: Node, variables: Mapping[str, Any]) -> Reading:
@@ -88,14 +88,17 @@ class _Reader:
             case Call(function="_[_]", operands=(operand, index)):
                 self.types(index, names)
                 return _elements(self.types(operand, names), values=True)
+            case Call(function="@in", operands=(item, container)):
+                self.types(item, names)
+                self._map(node, self.types(container, names))
+                return ()
             case Call(operands=operands) | Literal(parts=operands):
                 for operand in operands:
                     self.types(operand, names)
                 return ()
             case Loop():
                 over = self.types(node.range, names)
-                if over and all(_origin(type_) is dict for type_ in over):
-                    self.maps.add(node.id)
+                self._map(node, over)
                 element = _elements(over)
                 inner = {**names, node.variable: element, node.accumulator: ()}
                 for part in (node.initial, node.condition, node.step, node.result):
@@ -103,6 +106,10 @@ class _Reader:
                 return ()
             case _:
                 return ()
+
+    def _map(self, node: Node, over: Types) -> None:
+        if over and all(_origin(type_) is dict for type_ in over):
+            self.maps.add(node.id)
 
     def _read(self, node: Node, types: Types, field: str) -> Types:
         found = _field(types, field)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.core.codes import documents, edits, fleet, holds, lock, references, specs
+from reconciler.core.codes import documents, edits, fleet, holds, lock, references, rules, specs
 from reconciler.model.findings import Code
 from reconciler.model.kind import Kind
 
-CORE: tuple[Code, ...] = (*documents.CODES, *fleet.CODES, *specs.CODES, *references.CODES, *lock.CODES, *holds.CODES, *edits.CODES)
+CORE: tuple[Code, ...] = (
+    *documents.CODES,
+    *fleet.CODES,
+    *specs.CODES,
+    *references.CODES,
+    *lock.CODES,
+    *holds.CODES,
+    *edits.CODES,
+    *rules.CODES,
+)
 
 
 def table(kinds: Iterable[Kind], *others: Iterable[Code]) -> Mapping[str, Code]:

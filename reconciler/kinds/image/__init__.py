@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.kinds.image.checks import CODES, checks
+from reconciler.kinds.image.content import content
 from reconciler.kinds.image.spec import ImageSpec
 from reconciler.model.fleet import Resource
 from reconciler.model.kind import Kind
@@ -27,4 +28,5 @@ KIND = Kind(
     codes=CODES,
     links=links,
     checks=checks,
+    content=content,
 )

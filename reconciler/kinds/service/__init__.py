@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.kinds.service.checks import checks, together
 from reconciler.kinds.service.codes import CODES
 from reconciler.kinds.service.links import links
-from reconciler.kinds.service.naming import image
+from reconciler.kinds.service.naming import content, image
 from reconciler.kinds.service.render import render
 from reconciler.kinds.service.requirements import needs
 from reconciler.kinds.service.spec import ServiceSpec
@@ -25,4 +25,5 @@ KIND = Kind(
     render=render,
     needs=needs,
     image=image,
+    content=content,
 )

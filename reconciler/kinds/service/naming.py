@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from reconciler.kinds.image.content import context
 from reconciler.kinds.service.spec import ServiceSpec
 from reconciler.model.canonical import short
 from reconciler.model.fleet import Resource
+from reconciler.model.graph import Graph
 from reconciler.model.holds import ImageUse
 from reconciler.model.refs import Ref
 
@@ -18,6 +22,14 @@ def image(resource: Resource[ServiceSpec]) -> ImageUse:
     """The image that it runs, and the hold on it."""
     pointer = ("spec", "image") if resource.spec.image is not None else ("spec", "build")
     return ImageUse(Ref("Image", image_name(resource)), resource.spec.force_image_tag, pointer)
+
+
+def content(resource: Resource[ServiceSpec], graph: Graph) -> Any:
+    """What reaches the builder of its own build; None where it has none."""
+    build = resource.spec.build
+    if build is None:
+        return None
+    return {"from": build.image, **context(graph, build.context, build.dockerfile, build.args)}
 
 
 def content_name(name: str, content: object) -> str:

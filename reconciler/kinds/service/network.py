@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.kinds.service.naming import port_named
-from reconciler.kinds.service.spec import Egress, Expose, ServiceSpec
+from reconciler.kinds.service.spec import Expose, ServiceSpec
+from reconciler.model.egress import opened
 from reconciler.model.fleet import Observability, Resource
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import ENVIRONMENT_LABEL
@@ -104,7 +105,7 @@ def _egress(resource: Resource[ServiceSpec], graph: Graph) -> list[dict[str, Any
     if observability is not None:
         tenant, _, name = observability.service.rpartition("/")
         rules.append({"to": [_peer(Ref("Service", name, tenant), resource.ref, graph)], "ports": _tcp([observability.port])})
-    return rules + [_outside(egress) for _, egress in sorted(resource.spec.egress.items())]
+    return rules + [opened(egress) for _, egress in sorted(resource.spec.egress.items())]
 
 
 def _inbound(resource: Resource[ServiceSpec], graph: Graph) -> list[dict[str, Any]]:
@@ -141,13 +142,3 @@ def _peer(pods: Ref, seen_from: Ref, graph: Graph) -> dict[str, Any]:
 
 def _tcp(ports: Iterable[int]) -> list[dict[str, Any]]:
     return [{"protocol": "TCP", "port": port} for port in sorted(set(ports))]
-
-
-def _outside(egress: Egress) -> dict[str, Any]:
-    block: dict[str, Any] = {"cidr": egress.cidr}
-    if egress.excluding:
-        block["except"] = list(egress.excluding)
-    rule: dict[str, Any] = {"to": [{"ipBlock": block}]}
-    if egress.ports:
-        rule["ports"] = _tcp(egress.ports)
-    return rule

@@ -13,7 +13,8 @@ from reconciler.model.fleet import Hardware, Resource
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import Draft
 from reconciler.model.quantities import seconds
-from reconciler.model.workload import Pod, Running, Site, running, site, suspended
+from reconciler.model.running import Running, Site, running, site, suspended
+from reconciler.model.workload import Pod
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from reconciler.kinds.image.spec import BuildArg, Folder
+from reconciler.model.egress import Egress
 from reconciler.model.holds import HoldField
 from reconciler.model.quantities import Duration, Memory
 from reconciler.model.spec import Bool, EnvName, HttpPath, Int, LinkName, Name, Port, PortName, SecretKey, Spec, exactly_one
@@ -27,7 +28,6 @@ Host = Annotated[
     ),
 ]
 """A DNS name (RFC 1123), which may hold values of the environment: `registry.${env.domain}`."""
-Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$", max_length=49, examples=["0.0.0.0/0"])]
 Amount = Annotated[str, Field(pattern=r"^([0-9]|[1-9][0-9]|100)%$")] | Positive
 
 
@@ -42,12 +42,16 @@ def _text(value: Any) -> Any:
 EnvValue = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer", "boolean"]})]
 
 
+Pause = Annotated[Duration, Field(ge=1000)]
+"""At least a second: Kubernetes counts these in whole seconds."""
+
+
 class Probe(Spec):
     """How often one of the probes asks, and when it believes the answer."""
 
-    period: Duration = 10_000
+    period: Pause = 10_000
     """Time from one question to the next."""
-    timeout: Duration = 2_000
+    timeout: Pause = 2_000
     """How long an answer may take."""
     failures: Positive = 3
     """Failures in a row that count."""
@@ -103,7 +107,7 @@ class Volume(Spec):
 
     path: FilePath
     """Where it is mounted."""
-    size: Memory
+    size: Annotated[Memory, Field(ge=1)]
     """Size of a claim, limit of anything else. A claim can grow; it never shrinks."""
     type: Literal["claim", "scratch", "memory"] = "claim"
     """`claim` outlives the pod, `scratch` goes with it, `memory` too and counts as its memory."""
@@ -128,17 +132,6 @@ class Expose(Spec):
     """Secret with the certificate; by default `NAME-tls`, for a certificate manager to fill."""
     ingress_class: str | None = None
     """IngressClass; by default the cluster's."""
-
-
-class Egress(Spec):
-    """Addresses outside the cluster that the service may reach."""
-
-    cidr: Cidr
-    """Block of addresses."""
-    excluding: tuple[Cidr, ...] = ()
-    """Blocks inside it that stay closed."""
-    ports: tuple[Port, ...] = ()
-    """TCP ports; empty means all."""
 
 
 class Disruption(Spec):

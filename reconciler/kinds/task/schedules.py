@@ -6,8 +6,6 @@ import re
 from datetime import datetime
 from typing import Any
 
-from croniter import CroniterBadCronError, CroniterBadDateError, croniter
-
 from reconciler.kinds.task.spec import Schedule
 from reconciler.model.quantities import format_duration
 
@@ -39,6 +37,8 @@ def parse_cron(text: str) -> tuple[str, str, str, str, str]:
             _check_atom(name.replace("_", " "), bounds, atom)
     if fields[2] != "*" and fields[4] != "*":
         raise ValueError("day of month and day of week are both narrowed: Kubernetes runs on either, Celery only on both")
+    from croniter import CroniterBadCronError, CroniterBadDateError, croniter
+
     try:
         croniter(text, _EPOCH).get_next(datetime)
     except CroniterBadDateError:

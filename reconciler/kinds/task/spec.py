@@ -16,7 +16,7 @@ Entrypoint = Annotated[
     ),
 ]
 """A Python function as packaging metadata names it: `package.module:function`."""
-Cron = Annotated[str, Field(min_length=9, max_length=200, examples=["15 3 * * *"])]
+Cron = Annotated[str, Field(min_length=1, max_length=200, examples=["15 3 * * *"])]
 """Five fields: minute, hour, day of month, month, day of week."""
 Timezone = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$", max_length=64, examples=["Europe/Berlin", "UTC"])

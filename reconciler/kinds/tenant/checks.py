@@ -49,8 +49,13 @@ LENGTH = error(
 )
 BLOCKED = error("TNT014", "block of allowed addresses lies outside", "Each block in `excluding` must lie within `cidr`.")
 MEMBER = warning("TNT015", "the same member twice", "Two members that differ in upper and lower case only are most often one person.")
+DEFAULT = warning(
+    "TNT016",
+    "default model outside the tier",
+    "The alias for services that ask for no model is one that tenants of this tier may not use: those services have none.",
+)
 CODES: tuple[Code, ...] = (
-    TIER, FEATURE, PROFILE, TOOL, UNGRANTED, NEEDLESS, CIDR, NO_PACK, INACTIVE, OUTSIDE, QUOTA, RESERVED, LENGTH, BLOCKED, MEMBER,
+    TIER, FEATURE, PROFILE, TOOL, UNGRANTED, NEEDLESS, CIDR, NO_PACK, INACTIVE, OUTSIDE, QUOTA, RESERVED, LENGTH, BLOCKED, MEMBER, DEFAULT,
 )  # fmt: skip
 
 NAMESPACE_LENGTH = 63
@@ -200,7 +205,15 @@ def _policy(tenant: Tenant, scene: Scene) -> Iterator[Finding]:
     pack = fleet.resources[ref].spec
     if isinstance(pack, PolicyPackSpec) and pack.status != "active":
         yield _at(tenant, INACTIVE, ("policy", "pack"), f"policy pack {name} is {pack.status}", "use an active pack")
+    yield from _models(tenant, models)
+
+
+def _models(tenant: Tenant, models: Models) -> Iterator[Finding]:
     tier = tenant.spec.tier
+    if models.default in models.aliases and not allowed(models, models.default, tier):
+        message = f"the default model {models.default} is not for tier {tier}"
+        fix = f"write `overrides: {{models: {{default: ALIAS}}}}` with one that is, or add {tier} to `tiers` of {models.default}"
+        yield _at(tenant, DEFAULT, ("policy",), message, fix)
     for alias in sorted(models.aliases):
         if allowed(models, alias, tier):
             for fallback in order(models, alias):

@@ -61,6 +61,8 @@ def registry(tier: str, models: Models) -> dict[str, Any]:
         mode="json", by_alias=True, exclude_none=True, include={"default", "cooldown", "backoff", "session_override"}
     )
     providers = {name: provider.model_dump(mode="json", by_alias=True, exclude_none=True) for name, provider in models.providers.items()}
+    if settings.get("default") not in aliases:
+        settings.pop("default", None)
     return {**settings, "providers": providers, "aliases": aliases}
 
 

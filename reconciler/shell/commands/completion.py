@@ -9,7 +9,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from reconciler.shell.refusal import Refusal
-from reconciler.shell.settings import COMPLETION
+from reconciler.shell.variables import COMPLETION
 
 _SHELLS = ("bash", "zsh", "fish")
 

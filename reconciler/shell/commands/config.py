@@ -11,7 +11,7 @@ import click
 from reconciler.shell.options import environment_option, output_option, repository_option
 from reconciler.shell.report.plan_escape import visible
 from reconciler.shell.report.plan_values import without_password
-from reconciler.shell.settings import Value, refuse_unknown, values
+from reconciler.shell.setting_values import Value, values
 from reconciler.shell.workspace import open_workspace
 
 
@@ -28,12 +28,11 @@ def command(context: click.Context, show: str | None, origin: bool, env: str | N
     \b
     Example: fleet config show --origin --env production
     """
-    refuse_unknown(os.environ)
     workspace = open_workspace(repo)
     workspace.environment(env)
     given = {"--env": env, "--repo": str(repo) if repo else None}
     flags = {flag: value for flag, value in given.items() if value and _is_typed(context, flag)}
-    click.echo(_shown(values(workspace.understanding.fleet, os.environ, flags), output, origin=origin), nl=False)
+    click.echo(_shown(values(workspace.reading.fleet, os.environ, flags), output, origin=origin), nl=False)
 
 
 def _is_typed(context: click.Context, flag: str) -> bool:

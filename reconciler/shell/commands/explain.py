@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 
+from reconciler.core.rules import read_rule
 from reconciler.core.suggest import closest
 from reconciler.kinds import KINDS
+from reconciler.model.documents import FLEET_FILE
 from reconciler.model.kind import Kind
 from reconciler.shell.codes import codes
 from reconciler.shell.exits import Exit
 from reconciler.shell.fields import FLEET_KIND, document, walk
 from reconciler.shell.refusal import Refusal
-from reconciler.shell.report.explain_text import code_text, field_text, kind_text, topics_text
+from reconciler.shell.report.explain_text import code_text, field_text, kind_text, rule_text, topics_text
+from reconciler.shell.workspace import find_root, open_workspace
 
 _CODE = re.compile(r"^[A-Za-z]{3}[0-9]{3}$")
 _ALL = (*KINDS, FLEET_KIND)
@@ -22,7 +26,8 @@ _ALL = (*KINDS, FLEET_KIND)
 @click.command(name="explain")
 @click.argument("topic", required=False)
 def command(topic: str | None) -> None:
-    """Tell what TOPIC means: a finding's code, a kind, or a field of one. Needs no repository and no cluster.
+    """Tell what TOPIC means: a finding's code, a kind, or a field of one. Needs no cluster; only rules of policy packs
+    need the repository that has them.
 
     \b
     Examples: fleet explain DOC011
@@ -60,9 +65,21 @@ def _names() -> dict[str, Kind]:
 def _code(id: str) -> str:
     known = codes()
     if id not in known:
-        fix = "rules of a policy pack are explained in their file under `policies/`; `fleet explain` lists all others"
+        if told := _rules(id):
+            return told
+        fix = "rules of a policy pack are known in its repository only; `fleet explain` lists all others"
         raise _unknown(f"there is no code {id}", next((code for code in known if code[:3] == id[:3]), None), fix)
     return code_text(known[id])
+
+
+def _rules(id: str) -> str:
+    """The rules of this code in the repository around us, if there is one: packs may replace each other's."""
+    root = find_root(Path.cwd())
+    if not (root / FLEET_FILE).is_file():
+        return ""
+    files = open_workspace(root).reading.tree.files
+    found = [(path, read_rule(path, data, KINDS)[0]) for path, data in files.items() if path.endswith(f"/{id}.yaml")]
+    return "\n".join(rule_text(path, judge) for path, judge in found if judge is not None)
 
 
 def _field(kind: Kind, parts: list[str]) -> str:

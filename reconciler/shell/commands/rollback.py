@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.core.holds import rollback
+from reconciler.model.documents import LOCK_FILE
 from reconciler.ports import CommitRefused, SourceUnavailable
 from reconciler.shell.commits import author_of, commit_edit, committed, held_places, scene_of
 from reconciler.shell.exits import Exit
@@ -62,7 +63,7 @@ def command(
 
 
 def _restore(workspace: Workspace, name: str | None, revision: str, reason: str | None) -> None:
-    paths = ["specs", "policies", "fleet.yaml"]
+    paths = ["specs", "policies", "fleet.yaml", *([LOCK_FILE] if LOCK_FILE in workspace.reading.tree.files else [])]
     what = "specs"
     if name is not None:
         ref = named(workspace.reading.fleet, name)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 
+from reconciler.core.rules import Judge
 from reconciler.model.findings import Code
 from reconciler.model.kind import Kind
 from reconciler.shell.fields import Field, Inside
+from reconciler.shell.report.plan_escape import visible
 
 _WIDTH = 100
 
@@ -15,6 +17,14 @@ _WIDTH = 100
 def code_text(code: Code) -> str:
     """One code: what it means, why it is so, what to do."""
     return f"{code.id}  {code.severity}: {code.title}\n\n{_wrapped(code.about) or 'Its message says it all.'}\n"
+
+
+def rule_text(path: str, judge: Judge) -> str:
+    """One rule of a policy pack."""
+    rule = judge.rule
+    rows = {"Scope": rule.scope, "Holds if": rule.expression.strip(), "Fix": rule.fix, "File": path}
+    lines = [f"{judge.code}  {rule.severity}: {rule.message}", "", *([_wrapped(rule.about), ""] if rule.about else [])]
+    return "\n".join(map(visible, [*"\n".join(lines).split("\n"), *(f"{name:<9} {value}" for name, value in rows.items())])) + "\n"
 
 
 def kind_text(kind: Kind, inside: Inside) -> str:

@@ -1,0 +1,127 @@
+"""Rounds against a cluster: the floor and `fleet apply` in turns, each on a fresh server, so that noise of the machine hits both."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from bench import fleets, processes, servers
+from bench.processes import Failed
+
+APPLY = ("apply", "--yes", "--no-wait")
+WRITES = ("APPLY", "PATCH", "POST", "PUT", "DELETE")
+_LEASE = {"PUT": 2, "POST": 1}
+"""Requests of the server to itself that may fall into a run."""
+
+
+class Took(NamedTuple):
+    """One phase, once: seconds of wall time, seconds of CPU time of tool and server together, MiB of the tool."""
+
+    wall: float
+    cpu: float
+    rss: float = 0.0
+
+
+class Bodies(NamedTuple):
+    """What the floor sends, before and after the new image."""
+
+    count: int
+    first: Path
+    second: Path
+
+
+class Rounds(NamedTuple):
+    """All runs of all phases, and the server they ran against."""
+
+    tier: str
+    objects: int
+    floor: dict[str, list[Took]]
+    fleet: dict[str, list[Took]]
+
+    def ratio(self, phase: str) -> float:
+        """Wall time as a multiple of the floor's: each run against the floors directly before and after it, median of the runs."""
+        return self._ratio(phase, lambda took: took.wall)
+
+    def cpu_ratio(self, phase: str) -> float:
+        """The same for CPU time, which other load on the machine moves less."""
+        return self._ratio(phase, lambda took: took.cpu)
+
+    def _ratio(self, phase: str, of: Callable[[Took], float]) -> float:
+        base, runs = [of(took) for took in self.floor[phase]], self.fleet[phase]
+        per = len(runs) // (len(base) - 1)
+        return median(2 * of(run) / (base[at // per] + base[at // per + 1]) for at, run in enumerate(runs))
+
+
+def rounds(folder: Path, services: int, runs: int, say: Callable[[str], None]) -> Rounds:
+    """Floor, fleet, floor, fleet, ..., floor."""
+    root = fleets.make(folder / "fleet", services)
+    bodies = _bodies(root, folder)
+    found = Rounds(tier="", objects=bodies.count, floor={}, fleet={})
+    for number in range(runs + 1):
+        say(f"floor {number + 1} of {runs + 1}: {bodies.count} requests, three times")
+        tier = _floor(root, bodies, found.floor)
+        found = found._replace(tier=tier)
+        if number < runs:
+            say(f"fleet apply {number + 1} of {runs}")
+            fleets.bump(root, 1)
+            _fleet(root, found.fleet)
+    return found
+
+
+def _bodies(root: Path, folder: Path) -> Bodies:
+    first, second = folder / "first.json", folder / "second.json"
+    count = _floor_says(root, "render", root, first)["objects"]
+    fleets.bump(root, 2)
+    _floor_says(root, "render", root, second)
+    return Bodies(int(count), first, second)
+
+
+def _floor_says(root: Path, *arguments: str | Path) -> dict[str, float]:
+    found: dict[str, float] = json.loads(processes.run((sys.executable, "-m", "bench.floor", *map(str, arguments)), root).said)
+    return found
+
+
+def _floor(root: Path, bodies: Bodies, into: dict[str, list[Took]]) -> str:
+    with servers.fresh() as server:
+        for phase, file in (("nothing", bodies.first), ("noop", bodies.first), ("image", bodies.second)):
+            before = server.moment()
+            told = _floor_says(root, "send", server.kubeconfig, file)
+            into.setdefault(phase, []).append(Took(told["wall"], told["cpu"] + server.moment().cpu - before.cpu))
+        return server.tier
+
+
+def _fleet(root: Path, into: dict[str, list[Took]]) -> None:
+    """From nothing, again, a new image on everything, again, one Deployment deleted by somebody."""
+    with servers.fresh() as server:
+        shutil.rmtree(root / ".fleet", ignore_errors=True)
+        (root / fleets.KUBECONFIG).parent.mkdir(parents=True)
+        shutil.copy(server.kubeconfig, root / fleets.KUBECONFIG)
+        _apply(root, server, "nothing", into)
+        _idle(root, server, into)
+        fleets.bump(root, 2)
+        _apply(root, server, "image", into)
+        _idle(root, server, into)
+        victim = f"/apis/apps/v1/namespaces/{fleets.tenant_name(0)}/deployments/{fleets.service_name(0)}"
+        server.ask("DELETE", victim)
+        _apply(root, server, "repair", into)
+        server.ask("GET", victim)
+
+
+def _apply(root: Path, server: servers.Server, phase: str, into: dict[str, list[Took]]) -> None:
+    before = server.moment()
+    run = processes.fleet(root, *APPLY)
+    into.setdefault(phase, []).append(Took(run.wall, run.cpu + server.moment().cpu - before.cpu, run.rss))
+
+
+def _idle(root: Path, server: servers.Server, into: dict[str, list[Took]]) -> None:
+    """A run with nothing to do. Raises Failed when anything at all was written or asked to be."""
+    before = server.moment()
+    _apply(root, server, "noop", into)
+    changed = server.written(before)
+    now = server.moment()
+    sent = {verb: count for verb in WRITES if (count := now.requests.get(verb, 0) - before.requests.get(verb, 0)) > _LEASE.get(verb, 0)}
+    if changed or sent:
+        raise Failed(f"a pass with nothing to do wrote {changed[:3]}, requests: {sent}")

@@ -1,0 +1,51 @@
+"""The schema of the ledger: looked at cheaply, brought up to date by Alembic only where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from reconciler.adapters.ledger.tables import VERSION
+
+_ADVISORY_LOCK = 7_203_914_455
+"""Any number that nobody else uses: PostgreSQL lets one migration run at a time."""
+
+
+class Newer(Exception):
+    """The database was written by a newer fleet."""
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Make the tables what this fleet expects, in the connection's transaction. Raises Newer where only a newer fleet knows them."""
+    if version(connection) == VERSION:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _ADVISORY_LOCK})
+    found = version(connection)
+    if found == VERSION:
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found not in known:
+        raise Newer("it was written by a newer version of fleet")
+    command.upgrade(config, "head")
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether nothing is to be done."""
+    return version(connection) == VERSION
+
+
+def version(connection: Connection) -> str:
+    """What `alembic_version` says; empty for a database without tables of ours."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.scalar(text("SELECT version_num FROM alembic_version")) or "")
