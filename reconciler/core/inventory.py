@@ -54,9 +54,9 @@ def decode(shards: Iterable[Observed]) -> Inventory:
     entries: dict[ObjectId, Entry] = {}
     found = {shard.id.name: shard for shard in shards}
     fence, guards, revision = 0, None, ""
-    for shard in found.values():
+    for shard in sorted(found.values(), key=_fence):  # the one that the last run wrote says the revision; a run writes only what it changes
         annotations = shard.body["metadata"].get("annotations", {})
-        fence = max(fence, int(annotations.get(FENCE_ANNOTATION, 0)))
+        fence = _fence(shard)
         if GUARDS_ANNOTATION in annotations:
             guards = Guards.model_validate(orjson.loads(annotations[GUARDS_ANNOTATION]))
         revision = annotations.get(REVISION_ANNOTATION, revision)
@@ -64,6 +64,10 @@ def decode(shards: Iterable[Observed]) -> Inventory:
         for kind, lines in shard.body.get("data", {}).items():
             entries.update(_entries(kind, lines, tenant))
     return Inventory(entries, fence, guards, revision, found)
+
+
+def _fence(shard: Observed) -> int:
+    return int(shard.body["metadata"].get("annotations", {}).get(FENCE_ANNOTATION, 0))
 
 
 def _entries(key: str, lines: str, tenant: str) -> Iterable[tuple[ObjectId, Entry]]:

@@ -47,12 +47,6 @@ def policy(graph: Graph, kinds: tuple[Kind, ...], today: date) -> tuple[Finding,
     return ordered(findings)
 
 
-def rules(graph: Graph, kinds: tuple[Kind, ...]) -> dict[str, Judge]:
-    """Every rule that can be asked, by its file."""
-    read = {path: read_rule(path, graph.documents[path], kinds)[0] for path in _rule_files(graph)}
-    return {path: judge for path, judge in read.items() if judge is not None}
-
-
 def _rule_files(graph: Graph) -> list[str]:
     """Files of the folders that packs name, packs that are kept included: their rules hold until they are mended."""
     packs = (resource.spec for resource in graph.fleet.of_kind("PolicyPack"))

@@ -33,7 +33,6 @@ class Judge:
     """A rule that can be asked."""
 
     code: str
-    path: str
     rule: Rule
     expression: Expression
     pointer: Pointer
@@ -43,13 +42,6 @@ class Judge:
     def severity(self) -> Severity:
         """Where no pack blocks it."""
         return Severity(self.rule.severity)
-
-    @property
-    def explained(self) -> Code:
-        """Its code, as `fleet explain` tells it."""
-        title = _PLACEHOLDER.sub(lambda found: found[1].upper(), self.rule.message)
-        about = f"{self.rule.about or ''}\n\nRule of {self.path}: {self.rule.expression.strip()}\n\nFix: {self.rule.fix}"
-        return Code(self.code, self.severity, title, about.strip())
 
 
 def is_rule(path: str, folder: str) -> bool:
@@ -117,7 +109,7 @@ def _compiled(code: str, rule: Rule, source: _Source, kinds: Mapping[str, Kind])
         return (*findings, *(source.within(rule.expression, fault) for fault in expression))
     if not findings:
         findings += _tried(rule, expression, source, kinds)
-    return tuple(findings) or Judge(code, source.document.path, rule, expression, _pointer(expression))
+    return tuple(findings) or Judge(code, rule, expression, _pointer(expression))
 
 
 def _placeholders(rule: Rule, source: _Source) -> Iterator[Finding]:

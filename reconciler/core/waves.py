@@ -54,10 +54,15 @@ def early(plan: Plan) -> tuple[Delete, ...]:
     return tuple(step for step in plan.of(Delete) if not step.guarded and wanted & set(_claims(step.observed.body)))
 
 
-def late(plan: Plan) -> tuple[Delete, ...]:
-    """The other unguarded deletions."""
-    sooner = early(plan)
-    return tuple(step for step in plan.of(Delete) if not step.guarded and step not in sooner)
+def late(plan: Plan, *, waited: bool) -> tuple[Delete, ...]:
+    """The other unguarded deletions. Unless the roll was `waited` for, files that its old pods still mount stay for the next run."""
+    sooner = {step.observed.id for step in early(plan)}
+    rolling = set() if waited else {str(step.manifest.owner) for step in (*plan.of(Create), *plan.of(Update))}
+    return tuple(
+        step
+        for step in plan.of(Delete)
+        if not step.guarded and step.observed.id not in sooner and not (step.observed.id.kind == "ConfigMap" and step.owner in rolling)
+    )
 
 
 def _wanted(steps: Iterable[Any]) -> set[str]:

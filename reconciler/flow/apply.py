@@ -20,6 +20,9 @@ from reconciler.model.plan import Block, Delete, step_id
 from reconciler.model.result import Ending, Outcome, Result, Status
 from reconciler.ports import Accepted, Clock, Cluster, Progress, Refused
 
+LAST = 2**31
+"""After every wave."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -43,6 +46,11 @@ class Account:
     def has_failed(self) -> bool:
         """Whether a write failed."""
         return any(outcome.status is Status.FAILED for outcome in self.outcomes)
+
+    @property
+    def gone(self) -> frozenset[ObjectId]:
+        """What was deleted."""
+        return frozenset(outcome.id for outcome in self.outcomes if outcome.action == "delete" and outcome.status is Status.DONE)
 
     @property
     def done(self) -> frozenset[ObjectId]:
@@ -93,12 +101,10 @@ class _Run:
         )
 
     async def through(self) -> Result:
-        """Every stage in order; the inventory is shrunk however it ends."""
+        """Every stage in order. The inventory is shrunk only when the outcome of every write is known: else it stays wide."""
         await self._books.widen()
-        try:
-            ending, message = await self._stages()
-        finally:
-            await self._books.shrink(self._account.uids, self._gone(), self._unwell())
+        ending, message = await self._stages()
+        await self._books.shrink(self._account.uids, self._account.gone, self._unwell())
         return _result(self._planned, self._account, ending, message)
 
     async def _stages(self) -> Endings:
@@ -115,7 +121,7 @@ class _Run:
             return bad
         if self._account.has_failed() or self._stop.is_set():
             return self._verdict()
-        await self._remove("prune", late(self._plan))
+        await self._remove("prune", late(self._plan, waited=self._settings.wait))
         return self._verdict()
 
     async def _preflight(self) -> dict[ObjectId, Refused]:
@@ -143,11 +149,12 @@ class _Run:
                 return None
             changed = {step.manifest.id for step in wave.writes if waits(step.manifest.body)}
             if wave.number is None:
+                waited.setdefault(LAST, set()).update(changed)
                 continue
             bad = await self._healthy(wave.number, changed | waited.pop(wave.number, set()))
             if bad:
                 return bad
-        for number in sorted(waited):
+        for number in sorted(waited):  # of an earlier run, and at the very end what a hold changed
             bad = await self._healthy(number, waited[number])
             if bad:
                 return bad
@@ -163,7 +170,8 @@ class _Run:
     async def _healthy(self, number: int, ids: set[ObjectId]) -> Endings | None:
         if not self._settings.wait or not ids:
             return None
-        self._progress.phase(f"wave {number}: health", len(ids))
+        what = "holds" if number == LAST else f"wave {number}"
+        self._progress.phase(f"{what}: health", len(ids))
 
         def seen(id: ObjectId, health: Health) -> None:
             if not isinstance(health, Progressing):
@@ -176,9 +184,9 @@ class _Run:
             return interrupted(self._stop.reason), told.stopped(self._stop.reason, self._account.outcomes)
         sick = {id: health for id, health in state.items() if isinstance(health, Failed)}
         if sick:
-            return Ending.BLOCKED, told.unhealthy(number, sick, self._rest())
+            return Ending.BLOCKED, told.unhealthy(what, sick, self._rest())
         slow = {id: health for id, health in state.items() if isinstance(health, Progressing)}
-        return (Ending.EXPIRED, told.late(number, slow, self._rest(), self._settings.wave_seconds)) if slow else None
+        return (Ending.EXPIRED, told.late(what, slow, self._rest(), self._settings.wave_seconds)) if slow else None
 
     async def _write(self, phase: str, steps: Iterable[Write]) -> None:
         steps = tuple(steps)
@@ -215,14 +223,12 @@ class _Run:
         done = self._account.done
         return sum(step_id(step) not in done for step in self._plan.steps)
 
-    def _gone(self) -> frozenset[ObjectId]:
-        return frozenset(outcome.id for outcome in self._account.outcomes if outcome.action == "delete" and outcome.status is Status.DONE)
-
     def _unwell(self) -> frozenset[ObjectId]:
         """What this run or one before changed and nobody has seen healthy since."""
         if not self._settings.wait:
             return frozenset()
-        changed = {id for id in self._account.uids if any(m.id == id and waits(m.body) for m in self._planned.desired)} | self._before
+        workloads = {manifest.id for manifest in self._planned.desired if waits(manifest.body)}
+        changed = (self._account.uids.keys() & workloads) | self._before
         return frozenset(id for id in changed if not isinstance(self._account.health.get(id), Healthy))
 
     def _verdict(self) -> Endings:

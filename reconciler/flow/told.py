@@ -62,15 +62,15 @@ def stopped(reason: str, outcomes: Iterable[Outcome]) -> str:
     return f"Stopped: {reason} ({applied(outcomes)}). The inventory is consistent; apply again to go on."
 
 
-def unhealthy(wave: int, sick: Mapping[ObjectId, Failed], rest: int) -> str:
+def unhealthy(what: str, sick: Mapping[ObjectId, Failed], rest: int) -> str:
     """A wave did not become healthy."""
-    head = f"Wave {wave} stopped here: {len(sick)} not healthy. {rest} later steps were not begun; mend it and apply again to go on."
+    head = f"{what.capitalize()}: {len(sick)} not healthy, so the run stopped here. {rest} later steps were not begun; mend it and apply again to go on."
     return _list(head, [f"{id}: {health.reason}" for id, health in list(sick.items())[:SHOWN]], len(sick))
 
 
-def late(wave: int, slow: Mapping[ObjectId, Progressing], rest: int, seconds: float) -> str:
+def late(what: str, slow: Mapping[ObjectId, Progressing], rest: int, seconds: float) -> str:
     """A wave took too long."""
-    head = f"Wave {wave} is not healthy after {seconds:g} s, and nothing has failed. {rest} later steps were not begun; apply again to wait on."
+    head = f"{what.capitalize()}: not healthy after {seconds:g} s, and nothing has failed. {rest} later steps were not begun; apply again to wait on."
     return _list(head, [f"{id}: {health.reason}" for id, health in list(slow.items())[:SHOWN]], len(slow))
 
 

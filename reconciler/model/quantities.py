@@ -74,6 +74,7 @@ def seconds(milliseconds: int) -> int:
 Memory = Annotated[
     int,
     BeforeValidator(parse_memory),
+    PlainSerializer(format_memory, return_type=str, when_used="json"),
     WithJsonSchema(
         {"anyOf": [{"type": "string", "pattern": _MEMORY.pattern}, {"type": "integer", "minimum": 0}], "examples": ["512Mi", "2Gi"]}
     ),
@@ -83,14 +84,15 @@ Memory = Annotated[
 Cpu = Annotated[
     int,
     BeforeValidator(parse_cpu),
+    PlainSerializer(format_cpu, return_type=str, when_used="json"),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": _CPU.pattern}, {"type": "number", "minimum": 0}], "examples": ["250m", 2]}),
 ]
 """Millicores."""
 
 Duration = Annotated[
-    int, BeforeValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["60s", "5m"]})
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["60s", "5m"]}),
 ]
 """Milliseconds."""
-
-Span = Annotated[Duration, PlainSerializer(format_duration, return_type=str, when_used="json")]
-"""A duration that is written out as people write it, for specs that are handed on as files."""

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from types import ModuleType
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -60,7 +61,7 @@ def _strings(model: type[Spec]) -> dict[str, str]:
     body = next((node.body for node in _syntax(module).body if isinstance(node, ast.ClassDef) and node.name == name), ())
     return {
         field.target.id: inspect.cleandoc(below.value.value)
-        for field, below in zip(body, body[1:], strict=False)
+        for field, below in pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
     }

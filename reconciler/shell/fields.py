@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from reconciler.model.fleet import FleetSpec
 from reconciler.model.kind import Kind
-from reconciler.model.quantities import Cpu, Duration, Memory, format_cpu, format_duration, format_memory
 from reconciler.model.refs import FLEET
-from reconciler.model.spec import NAME_PATTERN, Metadata, Spec
+from reconciler.model.spec import Metadata, Spec
+from reconciler.shell.schema_words import Schema, branches, examples_of, quantity_text, reference, takes, values_of, yaml_text
 
-Schema = Mapping[str, Any]
 FLEET_KIND = Kind(name=FLEET.kind, folder="", scope="fleet", spec=FleetSpec, plural="")
 """`fleet.yaml`, as far as its fields go."""
 
@@ -90,135 +85,29 @@ def _field(name: str, schema: Schema, definitions: Mapping[str, Schema], *, is_r
     return Field(
         name,
         schema.get("description", ""),
-        _takes(schema, definitions),
+        takes(schema, definitions),
         is_required,
         _default(schema, definitions),
-        tuple(_yaml(example) for example in _examples(schema)),
+        tuple(yaml_text(example) for example in examples_of(schema)),
         inner,
         is_keyed,
     )
 
 
-def _branches(schema: Schema) -> list[Schema]:
-    """The alternatives of a schema, without nothing."""
-    if "anyOf" in schema:
-        return [branch for one in schema["anyOf"] for branch in _branches(one)]
-    return [] if schema.get("type") == "null" else [schema]
-
-
 def _element(schema: Schema, definitions: Mapping[str, Schema]) -> tuple[Inside | None, bool]:
     """What has fields inside a value of this schema, and whether keys or a list lie between."""
-    for branch in _branches(schema):
-        if name := _reference(branch):
+    for branch in branches(schema):
+        if name := reference(branch):
             return Inside(name, definitions[name].get("description", ""), definitions[name], definitions), False
-        inner = _values(branch) or branch.get("items")
+        inner = values_of(branch) or branch.get("items")
         if isinstance(inner, dict):
             return _element(inner, definitions)[0], True
     return None, False
-
-
-def _values(schema: Schema) -> Schema | None:
-    """What a mapping with free keys holds; keys that must have a form are `patternProperties`."""
-    inner = next(iter(schema.get("patternProperties", {}).values()), schema.get("additionalProperties"))
-    return inner if isinstance(inner, dict) else None
-
-
-def _reference(schema: Schema) -> str:
-    for candidate in (schema, *schema.get("allOf", ())):
-        if "$ref" in candidate:
-            return str(candidate["$ref"]).rpartition("/")[2]
-    return ""
-
-
-def _takes(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    quantity = _quantity(schema)
-    if quantity:
-        return quantity
-    words = [_word(branch, definitions) for branch in _branches(schema)]
-    return " or ".join(dict.fromkeys(words))
-
-
-@cache
-def _quantities() -> tuple[tuple[str, Any, Any], ...]:
-    return tuple(
-        (word, _essence(TypeAdapter(type_).json_schema()), speak)
-        for word, type_, speak in (
-            ("duration", Duration, format_duration),
-            ("memory", Memory, format_memory),
-            ("CPU", Cpu, format_cpu),
-        )
-    )
-
-
-def _essence(schema: Schema) -> Any:
-    return schema.get("pattern") or [branch.get("pattern") for branch in schema.get("anyOf", ())]
-
-
-def _quantity(schema: Schema) -> str:
-    for branch in (schema, *_branches(schema)):
-        for word, essence, _ in _quantities():
-            if _essence(branch) == essence or (isinstance(essence, list) and _essence(branch) == [*essence, None]):
-                return word
-    return ""
-
-
-def _word(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    if name := _reference(schema):
-        is_mapping = definitions[name].get("type") == "object"
-        return "mapping" if is_mapping else _word(definitions[name], definitions)
-    if "enum" in schema or "const" in schema:
-        *others, last = [_yaml(value) for value in schema.get("enum", [schema.get("const")])]
-        return f"{', '.join(others)} or {last}" if others else last
-    match schema.get("type"):
-        case "integer":
-            return "whole number" + _range(schema)
-        case "number":
-            return "number" + _range(schema)
-        case "boolean":
-            return "true or false"
-        case "array":
-            return f"list of {_takes(schema.get('items', {}), definitions)}"
-        case "object":
-            inner = _values(schema)
-            return f"mapping of names to {_takes(inner, definitions)}" if inner else "mapping"
-        case "string":
-            return {"date": "date", NAME_PATTERN: "name"}.get(schema.get("format") or schema.get("pattern") or "", "text")
-        case list() as types:
-            return " or ".join(_word({**schema, "type": one}, definitions) for one in types)
-        case _:
-            return "anything"
-
-
-def _range(schema: Schema) -> str:
-    low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is not None and high is not None:
-        return f", {low} to {high}"
-    return f", at least {low}" if low is not None else f", at most {high}" if high is not None else ""
 
 
 def _default(schema: Schema, definitions: Mapping[str, Schema]) -> str:
     value = schema.get("default")
     if value is None or value in ((), [], {}, "") or (isinstance(value, dict) and _element(schema, definitions)[0] is not None):
         return ""
-    word = _quantity(schema)
-    if isinstance(value, int) and word:
-        return str(next(speak for name, _, speak in _quantities() if name == word)(value))
-    return _yaml(value)
-
-
-def _examples(schema: Schema) -> Iterator[Any]:
-    yield from schema.get("examples", ())
-    for branch in schema.get("anyOf", ()):
-        yield from branch.get("examples", ())
-
-
-def _yaml(value: Any) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case list():
-            return "[" + ", ".join(_yaml(item) for item in value) + "]"
-        case dict():
-            return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
-        case _:
-            return str(value)
+    is_amount = isinstance(value, int) and not isinstance(value, bool)
+    return quantity_text(schema, value) if is_amount else yaml_text(value)

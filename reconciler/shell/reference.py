@@ -7,16 +7,19 @@ import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+import click
+
 from reconciler.core.schema import schemas
 from reconciler.kinds import KINDS
 from reconciler.model.kind import Kind
-from reconciler.shell import exits
+from reconciler.shell import cli, exits
 from reconciler.shell.codes import codes
 from reconciler.shell.exits import Exit
 from reconciler.shell.fields import FLEET_KIND, Field, Inside, document
 from reconciler.shell.settings import OTHERS, SETTINGS, default_of, keys
 
 _BY = "Written by `fleet schema --reference docs/reference`; edits are lost.\n"
+_WIDTH = 110
 _MEANING: Mapping[str, str] = {
     "lint": "0 no errors, 1 errors; with `--strict` warnings count, too",
     "plan": "0 with or without changes, 1 on errors and blocks; with `--exit-code` 1 on changes",
@@ -36,7 +39,13 @@ def schema_files() -> Mapping[str, str]:
 
 def pages() -> Mapping[str, str]:
     """Every generated file of `docs/reference`, by its path there."""
-    found = {"codes.md": _codes(), "exit-codes.md": _exits(), "kinds.md": _kinds(), "settings.md": settings_page()}
+    found = {
+        "codes.md": _codes(),
+        "commands.md": _commands(),
+        "exit-codes.md": _exits(),
+        "kinds.md": _kinds(),
+        "settings.md": settings_page(),
+    }
     return found | {f"schema/{name}": text for name, text in schema_files().items()}
 
 
@@ -63,6 +72,18 @@ def _prose(text: str) -> Iterator[str]:
         yield line[4:] if inside else line
     if inside:
         yield "```"
+
+
+def _commands() -> str:
+    group = cli.cli
+    lines = []
+    with click.Context(group, info_name="fleet", **{**group.context_settings, "terminal_width": _WIDTH}) as above:
+        for name in cli.COMMANDS:
+            command = group.get_command(above, name)
+            assert command is not None
+            with click.Context(command, above, info_name=name) as context:
+                lines += [f"## fleet {name}", "", "```text", command.get_help(context), "```", ""]
+    return _page("Commands", lines)
 
 
 def _exits() -> str:

@@ -1,4 +1,4 @@
-"""Settings: the one inventory of everything that can be set from outside a spec, and where each value comes from."""
+"""Settings: the one inventory of everything that can be set from outside a spec."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from reconciler.model.fleet import EnvironmentSpec, Fleet, FleetSpec
+from reconciler.model.fleet import EnvironmentSpec, FleetSpec
 from reconciler.model.quantities import format_duration
 from reconciler.shell import variables
 
@@ -116,67 +116,8 @@ OTHERS: Mapping[str, str] = {
 """Variables that others made up and that count here, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A setting as it is now, and where that comes from."""
-
-    setting: Setting
-    value: str
-    origin: str
-
-
-def values(fleet: Fleet, environ: Mapping[str, str], flags: Mapping[str, str]) -> tuple[Value, ...]:
-    """Every setting with its value. `flags` are those given on this command line; keys are read in the environment they name."""
-    chosen = _chosen(fleet, environ, flags)
-    return tuple(_value(setting, fleet, environ, flags, chosen) for setting in SETTINGS)
-
-
-def _chosen(fleet: Fleet, environ: Mapping[str, str], flags: Mapping[str, str]) -> str:
-    default = fleet.spec.default_environment if fleet.spec is not None else ""
-    return flags.get("--env") or environ.get(variables.ENV) or default
-
-
-def _value(setting: Setting, fleet: Fleet, environ: Mapping[str, str], flags: Mapping[str, str], chosen: str) -> Value:
-    if setting.flag and (given := flags.get(setting.flag)):
-        return Value(setting, given, f"flag {setting.flag}")
-    if setting.variable and (given := environ.get(setting.variable)):
-        return Value(setting, given, f"variable {setting.variable}")
-    if setting.key and fleet.spec is not None:
-        return _from_file(setting, fleet, fleet.spec, chosen)
-    return Value(setting, default_of(setting), "default")
-
-
-def _from_file(setting: Setting, fleet: Fleet, spec: FleetSpec, chosen: str) -> Value:
-    parts, above = tuple(setting.key.split(".")), ("spec", "environments", chosen)
-    own = spec.environments.get(chosen) if setting.scope is not Scope.FLEET else None
-    if setting.scope is Scope.ENVIRONMENT:
-        return _read(setting, own, fleet, above, parts) if own is not None else Value(setting, default_of(setting), "default")
-    # A block of an environment, such as `sync`, replaces the fleet's as a whole, defaults included.
-    if own is not None and _is_written(fleet, (*above, parts[0])):
-        return _read(setting, own, fleet, above, parts)
-    return _read(setting, spec, fleet, ("spec",), parts)
-
-
-def _read(setting: Setting, start: FleetSpec | EnvironmentSpec, fleet: Fleet, base: tuple[str, ...], parts: tuple[str, ...]) -> Value:
-    value: Any = start
-    for part in parts:
-        value = getattr(value, _snake(part))
-    if not _is_written(fleet, (*base, *parts)):
-        return Value(setting, _text(setting, value) or setting.default, "default")
-    assert fleet.document is not None
-    return Value(setting, _text(setting, value), f"{fleet.document.key_place((*base, *parts))} {'.'.join((*base[1:], *parts))}")
-
-
-def _is_written(fleet: Fleet, pointer: tuple[str, ...]) -> bool:
-    value: Any = fleet.document.value if fleet.document is not None else None
-    for part in pointer:
-        if not isinstance(value, dict) or part not in value:
-            return False
-        value = value[part]
-    return True
-
-
-def _text(setting: Setting, value: Any) -> str:
+def text_of(setting: Setting, value: Any) -> str:
+    """A value as people write it."""
     if value is None:
         return ""
     if setting.type is Type.DURATION:
@@ -184,7 +125,8 @@ def _text(setting: Setting, value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _snake(name: str) -> str:
+def attribute(name: str) -> str:
+    """The models' name of a key: `imagePullSecret` is `image_pull_secret`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
@@ -194,10 +136,10 @@ def default_of(setting: Setting) -> str:
         return setting.default
     first, *rest = setting.key.split(".")
     model = EnvironmentSpec if setting.scope is Scope.ENVIRONMENT else FleetSpec
-    value: Any = model.model_fields[_snake(first)].get_default()
+    value: Any = model.model_fields[attribute(first)].get_default()
     for part in rest:
-        value = getattr(value, _snake(part))
-    return "" if value is None or value is PydanticUndefined else _text(setting, value)
+        value = getattr(value, attribute(part))
+    return "" if value is None or value is PydanticUndefined else text_of(setting, value)
 
 
 def keys(setting: Setting) -> tuple[str, ...]:

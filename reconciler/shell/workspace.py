@@ -48,15 +48,15 @@ class Workspace:
         return found
 
     def lock(self, where: Environment) -> tuple[Lock, tuple[Finding, ...]]:
-        """The environment's lock; empty while its file is not there."""
+        """The environment's lock; empty while its file is not there. One that git ignores, as the trial's, holds for every revision."""
         data = self.reading.tree.files.get(where.lock)
         if data is None:
-            data = self._read(where.lock)
+            data = self._read(where.lock, None if self.repository.ignores(where.lock) else self.revision)
         return read_lock(where.lock, data) if data is not None else (Lock(), ())
 
-    def _read(self, path: str) -> bytes | None:
+    def _read(self, path: str, revision: str | None) -> bytes | None:
         try:
-            return self.source.read(path, self.revision)
+            return self.source.read(path, revision)
         except SourceUnavailable as gone:
             raise Refusal(str(gone), gone.fix, Exit.FINDINGS) from None
 

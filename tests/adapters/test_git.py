@@ -533,3 +533,14 @@ def test_paths_of_the_work_tree_need_not_be_utf8(box, repository):
     before = repository.standing().digests
     box.commit()
     assert before == repository.tree().digests
+
+
+def test_what_git_ignores_stands_for_itself_at_every_commit(box, repository, tmp_path):
+    box.write(".gitignore", "/.fleet/\n")
+    box.write(".fleet/trial.lock", "lockVersion: 1\n")
+    box.write("fleet.lock", "lockVersion: 1\n")
+    assert repository.ignores(".fleet/trial.lock")
+    assert not repository.ignores("fleet.lock")
+    assert not repository.ignores("fleet.yaml")
+    assert not repository.ignores(".fleet/nowhere.lock")
+    assert not Repository(tmp_path / "nowhere").ignores("fleet.lock")

@@ -211,6 +211,7 @@ values = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(values)
 def test_one_line_says_what_the_value_says(value):
     loaded = load("a.yaml", f"a: {inline(value)}\n".encode())

@@ -84,12 +84,3 @@ def test_a_case_that_says_little_stands_in_a_blank_world():
 
 def test_the_limit_is_about_a_second_of_work():
     assert MAX_STEPS == 10_000_000
-
-
-def test_a_rule_is_explained_as_any_code_is():
-    text = 'scope: Service\nexpression: has(object.spec.health)\nmessage: "{name} has none"\nfix: f\nabout: why\ncases: {good: {health: {tcp: http}}, bad: {}}\n'
-    judge, _ = read_rule("policies/default/SVC101.yaml", text.encode(), KINDS)
-    assert judge is not None
-    code = judge.explained
-    assert (code.id, code.severity, code.title) == ("SVC101", "warning", "NAME has none")
-    assert code.about.startswith("why\n\nRule of policies/default/SVC101.yaml: has(object.spec.health)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from reconciler.adapters.memory import MemoryCluster, MemoryStore
 from reconciler.core.render import render
 from reconciler.kinds import KINDS
 from reconciler.model.result import Ending
-from tests.fleets import Repo, service
+from tests.fleets import TODAY, Repo, service
 from tests.flow.conftest import Person
 
 NAMES = ["s0", "s1", "s2", "s3"]
@@ -80,3 +81,11 @@ def test_the_order_of_documents_changes_nothing() -> None:
         shuffled = Repo({path: repo.files[path] for path in paths}, repo.revision)
         digests.add(tuple(manifest.digest for manifest in render(shuffled.graph(), KINDS)))
     assert len(digests) == 1
+
+
+def test_time_alone_changes_nothing_that_is_desired() -> None:
+    held = service("s0", extra="  forceImageTag: {tag: 20261118-4be1d07, reason: slow, until: 2026-12-02, unsafe: true}\n")
+    repo = Repo.small().having("specs/services/acme/s0.yaml", held)
+    now, later = (render(repo.graph(today=day), KINDS) for day in (TODAY, TODAY + timedelta(days=3650)))
+    assert [manifest.digest for manifest in now] == [manifest.digest for manifest in later]
+    assert "HLD002" in {finding.code for finding in repo.graph(today=TODAY + timedelta(days=3650)).findings}

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from reconciler.kinds import KINDS
+from reconciler.shell.cli import COMMANDS
 from reconciler.shell.codes import codes
 from reconciler.shell.exits import Exit
 from reconciler.shell.reference import pages
@@ -57,6 +58,7 @@ def test_pages_tell_everything():
     made = pages()
     assert all(f"## {code}: " in made["codes.md"] for code in codes())
     assert all(f"| {int(code)} | {code.name.lower()} |" in made["exit-codes.md"] for code in Exit)
+    assert all(f"## fleet {command}\n" in made["commands.md"] for command in COMMANDS)
     assert all(f"## {kind.name}\n" in made["kinds.md"] for kind in KINDS)
     assert all(setting.about in made["settings.md"] for setting in SETTINGS)
 

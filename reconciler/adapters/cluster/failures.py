@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import ssl
 import time
@@ -101,6 +103,10 @@ def broken(access: Access, fault: BaseException, *, ambiguous: bool) -> Unreacha
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             fix = "is it running? `fleet up` starts a trial cluster, `kubectl config get-contexts` shows others"
             return Unreachable(f"{server} cannot be reached: {_reason(fault)}", fix, ambiguous=ambiguous)
+        case aiohttp.ClientResponseError():
+            return Unreachable(
+                f"{server} does not answer as a Kubernetes API server", "is the kubeconfig's server right?", ambiguous=ambiguous
+            )
         case asyncio.TimeoutError():
             return Unreachable(f"{server} did not answer in time", "try again; `fleet doctor` looks closer", ambiguous=ambiguous)
         case aiohttp.InvalidURL():
@@ -111,6 +117,9 @@ def broken(access: Access, fault: BaseException, *, ambiguous: bool) -> Unreacha
 
 def _reason(fault: BaseException) -> str:
     inner = getattr(fault, "os_error", None) or fault
+    number = inner.errno if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
+    if number is not None and number in errno.errorcode:
+        return os.strerror(number)
     return getattr(inner, "strerror", None) or getattr(inner, "reason", None) or type(inner).__name__
 
 

@@ -8,7 +8,6 @@ Rules: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,9 +96,11 @@ def _under(home: Path, path: str) -> Path:
 
 def _merge(merged: _Merged, path: Path) -> None:
     try:
-        value = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506  # both are safe
+        value = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
     except (OSError, yaml.YAMLError, ValueError) as fault:
         raise Unreachable(f"the kubeconfig {path} cannot be read: {type(fault).__name__}", "`kubectl config view` says more") from None
+    if value is None:
+        return
     if not isinstance(value, dict):
         raise Unreachable(f"the kubeconfig {path} is not a mapping", "`kubectl config view` says more")
     merged.current = merged.current or value.get("current-context") or ""
@@ -181,10 +182,10 @@ def _pem(entry: _Entry, name: str) -> str | None:
     """PEM given in the file (base64) or by path; the first wins (client-go `overrides`)."""
     try:
         if data := entry.value.get(name + "-data"):
-            return base64.b64decode(data, validate=False).decode()
+            return base64.b64decode("".join(data.split()), validate=True).decode()
         if path := entry.value.get(name):
             return Path(entry.folder, path).read_text()
-    except (OSError, ValueError, binascii.Error) as fault:
+    except (OSError, ValueError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is not base64 of PEM"
         raise Unreachable(f"the kubeconfig's {name} cannot be read: {why}", "`kubectl config view` says more") from None
     return None

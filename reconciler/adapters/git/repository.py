@@ -100,6 +100,13 @@ class Repository:
         """Put these files and folders back as they were at `revision`, as one commit. Raises CommitRefused, SourceUnavailable."""
         return _commit(writing.commit_restore(self._git, tuple(names), self.resolve(revision), message, _FORMAT), self._branch())
 
+    def ignores(self, path: str) -> bool:
+        """Whether git is told to keep no versions of this file: it stands for itself at every commit."""
+        try:
+            return bool(self._git.read("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", path))
+        except (GitFailed, GitMissing):
+            return False
+
     def author(self) -> str:
         """The name that git signs commits here with; empty where it knows none."""
         try:

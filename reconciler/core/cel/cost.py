@@ -17,8 +17,9 @@ MAX_STEPS = 10_000_000
 """Of one evaluation: about a second at the very worst."""
 NOMINAL = 1_024
 """Size of variables that every rule must be able to judge: a spec of some length."""
-LARGEST = 1 << 24
-"""Sizes beyond this are not looked for."""
+_DOUBLINGS = 14
+LARGEST = NOMINAL << _DOUBLINGS
+"""Sizes beyond this are not looked for: 16 MiB."""
 ITERATIONS = 10_000
 """The engine itself gives up after so many in one evaluation, all loops together."""
 MAX_NESTING = 4
@@ -58,7 +59,7 @@ class Cost:
 
 
 def capacity(root: Node, maps: frozenset[int] = frozenset()) -> int:
-    """The largest size of all its variables together with which an expression stays below MAX_STEPS; LARGEST where it always does.
+    """The largest size of all its variables together, out of NOMINAL and its doublings, with which an expression stays below MAX_STEPS.
 
     `maps` are the loops and the `in`, by id, that are about keys of a map. Raises Costly where that is less than NOMINAL, or cannot be said.
     """
@@ -68,11 +69,11 @@ def capacity(root: Node, maps: frozenset[int] = frozenset()) -> int:
         raise Costly(f"it may take more than {MAX_STEPS:,} steps on a spec of {NOMINAL:,} characters", _deepest(root))
     if question.ends(LARGEST):
         return LARGEST
-    low, high = NOMINAL, LARGEST
-    while high - low > NOMINAL:
+    low, high = 0, _DOUBLINGS
+    while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if question.ends(middle) else (low, middle)
-    return low
+        low, high = (middle, high) if question.ends(NOMINAL << middle) else (low, middle)
+    return NOMINAL << low
 
 
 class _Question(NamedTuple):

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from reconciler.model.quantities import Span
+from reconciler.model.quantities import Duration
 from reconciler.model.spec import Bool, Int, LinkName, Name, SecretKey, Sha256, Spec, exactly_one
 
 Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){1,2}$", max_length=20, examples=["1.0"])]
 """Quoted, or YAML makes a number of it."""
-Ladder = Annotated[tuple[Span, ...], Field(min_length=1, max_length=20)]
+Ladder = Annotated[tuple[Duration, ...], Field(min_length=1, max_length=20)]
 """Waits, one after the other; the last one repeats."""
 RuleCode = Annotated[str, Field(pattern=r"^[A-Z]{3}[1-9][0-9]{2}$", examples=["SVC101"])]
 """Code of a policy rule. Numbers below 100 are Fleetwright's own checks."""

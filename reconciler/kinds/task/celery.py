@@ -40,7 +40,6 @@ def configuration(worker: WorkerSpec, tasks: Iterable[Task]) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {"visibility_timeout": seconds(worker.visibility_timeout)},
         "result_backend_transport_options": {"visibility_timeout": seconds(worker.visibility_timeout)},
-        "visibility_timeout": seconds(worker.visibility_timeout),
         "worker_prefetch_multiplier": worker.prefetch,
         "worker_send_task_events": True,
         "task_send_sent_event": True,

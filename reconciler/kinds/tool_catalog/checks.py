@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from reconciler.kinds.tool_catalog.plain import is_plain
 from reconciler.kinds.tool_catalog.resolve import matches
 from reconciler.kinds.tool_catalog.spec import ToolCatalogSpec
 from reconciler.model.findings import Code, Finding, Pointer, error
@@ -56,13 +57,8 @@ def _at(catalog: Catalog, code: Code, pointer: Pointer, message: str, fix: str =
 
 
 def _schema(catalog: Catalog, pointer: Pointer, schema: dict[str, Any]) -> Iterator[Finding]:
-    from jsonschema import Draft202012Validator  # as heavy as everything else that lint imports
-    from jsonschema.exceptions import best_match
-
-    problem = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema))
-    if problem is not None:
-        fix = "see https://json-schema.org/understanding-json-schema for what each keyword takes"
-        yield _at(catalog, SCHEMA, (*pointer, *problem.absolute_path), problem.message, fix)
+    if not is_plain(schema):
+        yield from _judged(catalog, pointer, schema)
     for where, key, value in _references(schema):
         local = isinstance(value, str) and (value.startswith("#") or (key == "$schema" and value == _DIALECT))
         if not local:
@@ -70,6 +66,17 @@ def _schema(catalog: Catalog, pointer: Pointer, schema: dict[str, Any]) -> Itera
             yield _at(catalog, REFERENCE, (*pointer, *where), message, "put the definition under `$defs` and refer to `#/$defs/NAME`")
         elif key != "$schema" and not _resolves(schema, str(value)):
             yield _at(catalog, REFERENCE, (*pointer, *where), f"`{key}: {value}` points at nothing", "declare it under `$defs`")
+
+
+def _judged(catalog: Catalog, pointer: Pointer, schema: dict[str, Any]) -> Iterator[Finding]:
+    """What the meta-schema says. Its library takes as long to load as all else that lint needs, so plain schemas do without it."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    problem = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema))
+    if problem is not None:
+        fix = "see https://json-schema.org/understanding-json-schema for what each keyword takes"
+        yield _at(catalog, SCHEMA, (*pointer, *problem.absolute_path), problem.message, fix)
 
 
 def _references(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str, Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from reconciler.model.quantities import Span
+from reconciler.model.quantities import Duration
 from reconciler.model.spec import Bool, Date, HttpPath, LinkName, Name, Spec, Text, exactly_one
 
 ToolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+$", max_length=100, examples=["web.search"])]
@@ -82,9 +82,9 @@ class Tool(Spec):
     """How much harm a wrong call can do; `high` and `admin` are elevated: a tenant needs a grant for each such tool."""
     actions: Actions = Actions()
     """Who may do what with it."""
-    timeout: Span = 30_000
+    timeout: Duration = 30_000
     """How long a call may take."""
-    lifetime: Span | None = None
+    lifetime: Duration | None = None
     """How long what a call started may live after it."""
     sandboxed: Bool = False
     """Runs where it can reach nothing but its input."""

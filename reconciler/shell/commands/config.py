@@ -11,7 +11,7 @@ import click
 from reconciler.shell.options import environment_option, output_option, repository_option
 from reconciler.shell.report.plan_escape import visible
 from reconciler.shell.report.plan_values import without_password
-from reconciler.shell.settings import Value, values
+from reconciler.shell.setting_values import Value, values
 from reconciler.shell.workspace import open_workspace
 
 

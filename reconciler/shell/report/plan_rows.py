@@ -63,7 +63,7 @@ class Row:
     def what(self) -> str:
         """The third column: its objects by kind, in the order in which they are written."""
         counted = Counter(visible(id.kind) for id in self.objects)
-        return ", ".join(kind if count == 1 else f"{count} {kind}s" for kind, count in counted.items())
+        return ", ".join(kind if count == 1 else f"{count} {_plural(kind)}" for kind, count in counted.items())
 
     @property
     def telling(self) -> tuple[Field, ...]:
@@ -76,6 +76,13 @@ class Row:
         fields = self.telling
         more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
         return f"{fields[0].name} {fields[0].before} -> {fields[0].after}{more}" if fields else ""
+
+
+def _plural(kind: str) -> str:
+    """`NetworkPolicies`, `Ingresses`, `ConfigMaps`."""
+    if kind.endswith("y"):
+        return kind[:-1] + "ies"
+    return kind + ("es" if kind.endswith("s") else "s")
 
 
 @dataclass(frozen=True, slots=True, order=True)

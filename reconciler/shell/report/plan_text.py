@@ -59,11 +59,14 @@ def plan_text(
 def _groups(plan: Plan, header: Header, *, color: bool, verbose: bool) -> Iterator[list[str]]:
     found = rows(plan, header.waves, header.tags)
     widths = (_width((row.tenant for row in found), _TENANT), _width((row.name for row in found), _NAME))
+    silent = not verbose and sum(row.sign is Sign.ADD for row in found) > _ROOMY  # a first apply: that all is new goes without saying
     for group, members in groupby(found, attrgetter("group")):
         block = list(members)
         lines = [click.style(group.title, bold=True) if color else group.title]
         if verbose or len(block) <= _ROOMY:
-            lines += [line for row in block for line in (_line(row, widths, color=color), *_below(row, verbose=verbose))]
+            for row in block:
+                is_told = row.sign is not Sign.ADD or not silent
+                lines += [_line(row, widths, color=color), *(_below(row, verbose=verbose) if is_told else ())]
         else:
             lines += [_line(row, widths, color=color) + _beside(row) for row in block]
             lines += _reasons(block)
