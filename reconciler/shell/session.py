@@ -63,7 +63,7 @@ def run(work: Callable[[Stop], Awaitable[T]]) -> T:
     try:
         return asyncio.run(main())
     except Unreachable as lost:
-        raise Refusal(str(lost), lost.fix, Exit.PARTLY if lost.ambiguous else Exit.USAGE) from None
+        raise Refusal(str(lost), lost.fix) from None
 
 
 async def unless_stopped(stop: Stop, work: Awaitable[T]) -> T:

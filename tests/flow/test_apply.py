@@ -6,7 +6,7 @@ from reconciler.core.render import render
 from reconciler.kinds import KINDS
 from reconciler.model.plan import Block, Create, Delete, Update, step_id
 from reconciler.model.result import Ending, Status
-from tests.fleets import Repo, service
+from tests.fleets import Repo, service, tenant
 from tests.flow.conftest import Person, deployment
 
 
@@ -171,3 +171,41 @@ async def test_an_immutable_change_is_a_block_with_its_reason(person: Person) ->
     blocks = [step for step in planned.plan.steps if isinstance(step, Block)]
     assert blocks
     assert "immutable" in blocks[0].reason
+
+
+async def test_a_tenant_whose_namespace_waits_for_a_person_keeps_what_governs_it(person: Person) -> None:
+    repo = Repo.small(services=20).having("specs/tenants/gone.yaml", tenant("gone"))
+    await person.apply(repo)
+    repo = repo.without(["specs/tenants/gone.yaml"]).having("specs/services/acme/s9.yaml", service("s9", extra="  env: {A: b}\n"))
+    before = {id for id in await person.live() if "gone" in (id.namespace, id.name)}
+    assert {"Namespace", "NetworkPolicy"} <= {id.kind for id in before}
+    result = await person.apply(repo)
+    assert result.ending is Ending.HELD
+    assert [outcome.id for outcome in result.outcomes if outcome.status is Status.DONE] == [deployment("s9")]
+    assert f"--allow-delete={len(before)}" in result.message
+    assert (await person.apply(repo, allow_delete=len(before))).ending is Ending.COMPLETED
+    assert not before & set(await person.live())
+
+
+async def test_what_is_left_after_some_deletions_is_the_number_to_allow(person: Person) -> None:
+    volume = "  volumes: {data: {path: /data, size: 1Gi}}\n"
+    repo = Repo.small(services=20).having("specs/services/acme/s3.yaml", service("s3", extra=volume))
+    await person.apply(repo)
+    repo = repo.without(["specs/services/acme/s3.yaml"])
+    held = await person.apply(repo)
+    assert held.ending is Ending.HELD
+    assert "--allow-delete=1" in held.message
+    assert (await person.apply(repo, allow_delete=1)).ending is Ending.COMPLETED
+
+
+async def test_an_inventory_that_somebody_spoiled_lets_nothing_go_unasked(person: Person) -> None:
+    repo = Repo.small(services=20)
+    await person.apply(repo)
+    shards = [live for live in person.store.select({}, [("", "ConfigMap")]) if live.id.namespace == "fleetwright-system"]
+    for live in shards:
+        metadata = live.body["metadata"]
+        spoiled = {**metadata["annotations"], "fleetwright.dev/fence": "x", "fleetwright.dev/guards": "{"}
+        person.store.put({**live.body, "metadata": {**metadata, "annotations": spoiled}}, "mallory")
+    repo = repo.without(["specs/services/acme/s7.yaml"])
+    assert (await person.apply(repo)).ending is Ending.HELD
+    assert deployment("s7") in await person.live()
