@@ -31,7 +31,8 @@ def guarded(steps: Iterable[Step], graph: Graph, world: World, options: Options)
         return steps
     guards = stricter(graph.environment.sync.guards, world.inventory)
     falling = {owner for step in steps if (owner := _falls(step, graph))}
-    leaving = {owner_of(step.observed.body["metadata"]["labels"]) for step in steps if _takes_namespace(step)}
+    deletes = [step.observed for step in steps if isinstance(step, Delete)]
+    leaving = {owner_of(observed.body["metadata"]["labels"]) for observed in deletes if observed.id.kind == "Namespace"}
     living = {
         owner
         for observed in world.objects.values()
@@ -65,12 +66,8 @@ def _falls(step: Step, graph: Graph) -> Ref | None:
             return None
 
 
-def _takes_namespace(step: Step) -> bool:
-    return isinstance(step, Delete) and step.observed.id.kind == "Namespace"
-
-
 def _owner(id: ObjectId, world: World) -> Ref:
-    return owner_of(world.objects[id].body["metadata"]["labels"])
+    return owner_of(world.objects[id].body["metadata"].get("labels", {}))
 
 
 def _marked(step: Step, held: set[Ref], *, hold_all: bool) -> Step:

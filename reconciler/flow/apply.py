@@ -81,6 +81,7 @@ class _Run:
 
     async def through(self) -> Result:
         """Every stage in order. The inventory is shrunk only when the outcome of every write is known: else it stays wide."""
+        await self._books.install()
         await self._books.widen()
         ending, message = await self._stages()
         unwell = self._account.unwell(self._planned) if self._waits else frozenset[ObjectId]()

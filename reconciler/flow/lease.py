@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.core.refusals import fix
 from reconciler.flow.fan import Stop
 from reconciler.model.fleet import SYSTEM_NAMESPACE, Environment
 from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGED_BY, MANAGER, Body, ObjectId, Observed
@@ -66,7 +67,9 @@ async def lease(
                 await cluster.put(_body(environment.id, held.standing, "", held.fence, clock.now()))
 
 
-async def _acquire(cluster: Cluster, clock: Clock, environment: Environment, holder: str, stop: Stop, progress: Progress, *, wait: bool) -> Held:
+async def _acquire(
+    cluster: Cluster, clock: Clock, environment: Environment, holder: str, stop: Stop, progress: Progress, *, wait: bool
+) -> Held:
     began = clock.now()
     first: Observed | None = None
     while True:
@@ -82,8 +85,8 @@ async def _acquire(cluster: Cluster, clock: Clock, environment: Environment, hol
                     return Held(fence, _observed(environment, body))
                 case Refused(status=409):
                     continue
-                case Refused(message=message):
-                    raise Unreachable(f"the Lease cannot be written: {message}", "fleet doctor")
+                case Refused(message=message) as no:
+                    raise Unreachable(f"the Lease cannot be written: {message}", fix(no))
         if not wait or stop.is_set() or clock.now() - began > timedelta(seconds=SECONDS + 1):
             raise LeaseHeld(owner)
         if first is None:

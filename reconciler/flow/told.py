@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.core.guard import taken_down
 from reconciler.core.health import Failed, Progressing
+from reconciler.core.refusals import fix
 from reconciler.model.manifests import ObjectId
 from reconciler.model.plan import Block, Delete, Plan, Update
 from reconciler.model.result import Outcome, Status
@@ -67,7 +68,7 @@ def lost(why: str, fix: str, outcomes: Iterable[Outcome], steps: int) -> str:
 
 def preflight(refused: Mapping[ObjectId, Refused], outcomes: Iterable[Outcome]) -> str:
     """The server refused something once its namespace was there."""
-    lines = [f"{id}: {answer.status} {answer.reason}: {answer.message}" for id, answer in list(refused.items())[:SHOWN]]
+    lines = [f"{id}: {answer.status} {answer.reason}: {answer.message}; {fix(answer)}" for id, answer in list(refused.items())[:SHOWN]]
     head = f"The preflight refused {counted(len(refused), 'object')}. Only namespaces were written ({applied(outcomes)})."
     return _list(head, lines, len(refused))
 

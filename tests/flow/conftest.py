@@ -79,7 +79,7 @@ class Person:
         return await apply(planned, self.cluster, self.clock, self.heard, self.stop, how)
 
     async def world(self, repo: Repo) -> World:
-        return await observe(self.cluster, repo.graph().environment)
+        return await observe(self.cluster, repo.graph())
 
     async def live(self) -> dict[ObjectId, Observed]:
         found = await self.cluster.list({ENVIRONMENT_LABEL: "test-test"}, SHAPES)
