@@ -14,7 +14,7 @@ from reconciler.kinds import KINDS
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "policies").glob("*/*.yaml"))
 PACKS = {path.stem: yaml.safe_load(path.read_text())["spec"] for path in sorted((ROOT / "specs" / "policy-packs").glob("*.yaml"))}
-PREFIXES = {kind.codes[0].id[:3]: kind.name for kind in KINDS}
+PREFIXES = {kind.codes[0].id[:3]: kind.name for kind in KINDS if kind.codes}
 
 
 def judge(path: str) -> Judge:

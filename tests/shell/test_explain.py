@@ -81,7 +81,7 @@ def every_field(path, inside: Inside):
 @pytest.mark.parametrize("kind", [*KINDS, FLEET_KIND], ids=lambda kind: kind.name)
 def test_every_field_of_every_kind_can_be_explained(kind):
     found = [(path, field) for name, inside in document(kind).items() for path, field in every_field(f"{kind.name}.{name}", inside)]
-    assert len(found) > 5
+    assert len(found) > len(("spec", "apiVersion", "kind"))
     for path, field in found:
         assert field.takes not in ("", "anything") or path.endswith((".parameters", ".returns")), path
     for path, _ in found[:: max(len(found) // 10, 1)]:
