@@ -9,6 +9,7 @@ from reconciler.core.identity import record
 from reconciler.core.inventory import Entry, Inventory, Stamp, encode, same_entries
 from reconciler.core.refusals import fix
 from reconciler.core.render import owner_of
+from reconciler.flow.fan import fan
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.manifests import MANAGED_BY, MANAGER, SOURCE_ANNOTATION, Body, Manifest, ObjectId, Observed
@@ -61,14 +62,16 @@ class Books:
 
     async def _write(self, entries: Mapping[ObjectId, Entry]) -> None:
         shards = encode(entries, self._stamp)
-        for name, body in shards.items():
-            standing = self._standing.get(name)
-            if standing is None or not same_entries(body, standing.body):
-                await self._put(name, body, standing)
-        for name in self._standing.keys() - shards.keys():
-            await self._cluster.delete(self._standing.pop(name))
+        changed = [name for name, body in shards.items() if not self._says(name, body)]
+        await fan(changed, lambda name: self._put(name, shards[name]))
+        await fan(self._standing.keys() - shards.keys(), lambda name: self._cluster.delete(self._standing.pop(name)))
 
-    async def _put(self, name: str, body: Body, standing: Observed | None) -> None:
+    def _says(self, name: str, body: Body) -> bool:
+        standing = self._standing.get(name)
+        return standing is not None and same_entries(body, standing.body)
+
+    async def _put(self, name: str, body: Body) -> None:
+        standing = self._standing.get(name)
         if standing is not None:
             metadata = {**body["metadata"], "uid": standing.uid, "resourceVersion": standing.resource_version}
             body = {**body, "metadata": metadata}

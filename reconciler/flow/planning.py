@@ -109,7 +109,9 @@ async def preview(cluster: Cluster, manifests: Iterable[Manifest], world: World,
 
     async def ask(manifest: Manifest) -> tuple[ObjectId, Answer]:
         force = manifest.id in world.objects or options.adopt
-        return manifest.id, await cluster.apply(manifest.body, dry_run=True, force=force)
+        answer = await cluster.apply(manifest.body, dry_run=True, force=force)
+        # That it would be created is all there is to know of a new object; the bodies of thousands are not kept.
+        return manifest.id, Accepted({}, created=True) if isinstance(answer, Accepted) and answer.created else answer
 
     return dict(await fan(manifests, ask))
 

@@ -85,6 +85,14 @@ async def test_a_hand_edit_of_our_field_is_put_back(person: Person) -> None:
     assert "evil" not in str(live.body["spec"])
 
 
+async def test_a_field_that_another_manager_took_is_named_with_that_manager(person: Person) -> None:
+    repo = Repo.small()
+    await person.apply(repo)
+    person.store.edit(deployment("s1"), "kubectl", lambda body: body["spec"].update(replicas=3), subresource="scale")
+    (step,) = (await person.plan(repo)).plan.steps
+    assert step.because == ("it is not as it was applied: changed by kubectl",)
+
+
 async def test_fields_that_a_person_added_are_stripped(person: Person) -> None:
     repo = Repo.small()
     await person.apply(repo)

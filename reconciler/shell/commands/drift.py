@@ -42,7 +42,7 @@ def command(env: str | None, output: str, repo: Path | None, color: str) -> None
     last = _applied(workspace, inventory.revision)
     before = last.graph(last.environment(graph.environment.name))
     made = run(lambda stop: planned(last, before, Options(prune=False), stop))
-    click.echo(shown(made, output, color=colored(color)), nl=False)
+    click.echo(shown(made, before, output, color=colored(color)), nl=False)
     raise SystemExit(Exit.FINDINGS if made.steps else Exit.OK)
 
 
