@@ -33,6 +33,8 @@ class Head:
 def read_fleet(tree: SourceTree) -> Head:
     """`fleet.yaml` of the source, checked by itself."""
     data = tree.files.get(FLEET_FILE)
+    if data is None and FLEET_FILE in tree.refused:  # which says why
+        return Head("", None, None, ())
     if data is None:
         fix = "git mv fleet.yml fleet.yaml" if "fleet.yml" in tree.files else "`fleet init` writes one"
         missing = codes.NO_FLEET.at(Place(FLEET_FILE), "there is no fleet.yaml", fix, FLEET)

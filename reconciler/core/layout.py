@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.codes import fleet as codes
+from reconciler.core.paths import remedy
 from reconciler.core.suggest import closest, did_you_mean
 from reconciler.model.findings import Finding, Place
 from reconciler.model.kind import Kind
@@ -118,7 +119,7 @@ def _stray(path: str, *findings: Finding) -> Slot:
 
 def _refused(path: str, reason: str, folders: Mapping[str, Kind]) -> Slot:
     ref = _slot(path, folders).ref if path.startswith(ROOT) else Ref(UNKNOWN, path)
-    return Slot(path, ref, None, (codes.REFUSED.at(_whole(path), f"not read: {reason}", "put the file itself there", ref),))
+    return Slot(path, ref, None, (codes.REFUSED.at(_whole(path), f"not read: {reason}", remedy(reason), ref),))
 
 
 def _collisions(slots: list[Slot]) -> tuple[Slot, ...]:

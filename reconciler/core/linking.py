@@ -51,6 +51,7 @@ def link(fleet: Fleet, kinds: tuple[Kind, ...]) -> Linking:
     links: dict[Ref, tuple[tuple[Link, Ref], ...]] = {}
     backlinks: dict[Ref, dict[Ref, None]] = {}
     unresolved: set[Ref] = set()
+    faulty = fleet.broken & {finding.subject for finding in fleet.findings}  # not what merely waits for `fleet.yaml`
     for resource in sorted(fleet.resources.values(), key=lambda resource: resource.ref):
         ref, found = resource.ref, []
         for mention in names.kinds[ref.kind].links(resource):
@@ -61,7 +62,7 @@ def link(fleet: Fleet, kinds: tuple[Kind, ...]) -> Linking:
                 continue
             found.append((mention, target))
             backlinks.setdefault(target, {})[ref] = None
-            if target in fleet.broken:
+            if target in faulty:
                 findings.append(_to_broken(mention, target, resource))
         links[ref] = tuple(found)
     for orphans in names.orphans(links):

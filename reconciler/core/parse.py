@@ -13,7 +13,7 @@ from reconciler.core.layout import ROOT, Slot, layout
 from reconciler.core.load import load
 from reconciler.core.suggest import did_you_mean
 from reconciler.core.validate import validate
-from reconciler.core.values import may_mention, mentions, substitute
+from reconciler.core.values import OPEN, may_mention, mentions, substitute
 from reconciler.model.documents import Document, SourceTree
 from reconciler.model.findings import Finding, Place, ordered
 from reconciler.model.fleet import Fleet, Resource
@@ -83,7 +83,10 @@ def _filled(document: Document, model: type[Spec], values: Mapping[str, Any] | N
         return None, ()
     unknown = []
     for pointer, name in mentioned:
-        if name not in values:
+        if name == OPEN:
+            place, message = document.place(pointer), "`${env.` is not closed"
+            unknown.append(codes.UNKNOWN_VALUE.at(place, message, "write `${env.NAME}`; for the text itself, `$${env.`", document.ref))
+        elif name not in values:
             fix = did_you_mean(name, values, f"declare `{name}` with a default under `values` in fleet.yaml")
             unknown.append(codes.UNKNOWN_VALUE.at(document.place(pointer), f"the fleet declares no value `{name}`", fix, document.ref))
     spec, wrong = validate(model, substitute(value, values), document, ("spec",))

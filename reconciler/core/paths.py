@@ -87,6 +87,25 @@ def _ending(path: str) -> str:
     return ""
 
 
+_REMEDIES = (
+    ("it is a symlink", "put the file itself there"),
+    ("it is a submodule", "commit the files themselves"),
+    ("it belongs to a repository", "commit the files themselves"),
+    ("it is no regular file", "put a file there, or take it away"),
+    ("it is larger", "split it, or move the data out of the source"),
+    ("it lies deeper", "move it up"),
+    ("it is the same file", "rename one of the two"),
+    ("it cannot be read", "give yourself the right to read it"),
+    ("specs end in .yaml", "rename it"),
+    ("a sparse checkout", "git sparse-checkout disable, or add its folder"),
+)
+
+
+def remedy(reason: str) -> str:
+    """What to do about a path that is refused for this reason; for those that say something of the name, another name."""
+    return next((remedy for beginning, remedy in _REMEDIES if reason.startswith(beginning)), "rename it")
+
+
 def shown(path: str) -> str:
     """A path as it may be printed: what is not UTF-8 or not printable is written as an escape."""
     path = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

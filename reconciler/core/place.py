@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from reconciler.model.documents import FLEET_FILE
 from reconciler.model.findings import Code, Finding, Place, warning
-from reconciler.model.fleet import Environment, Machine
+from reconciler.model.fleet import Environment, Fleet, Machine
 from reconciler.model.graph import Placed, Placement, Unplaced
 from reconciler.model.holds import Needs
 from reconciler.model.quantities import format_memory
@@ -54,7 +55,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def overcommitted(
-    needs: Mapping[Ref, Needs], placements: Mapping[Ref, Placement], environment: Environment, where: Place
+    needs: Mapping[Ref, Needs], placements: Mapping[Ref, Placement], environment: Environment, fleet: Fleet
 ) -> Iterable[Finding]:
     """A warning for each machine whose services together ask for more than it has."""
     memory: dict[str, int] = defaultdict(int)
@@ -65,9 +66,17 @@ def overcommitted(
             gpu[placement.machine] += needs[ref].gpu_memory * needs[ref].replicas
     for name, machine in environment.machines.items():
         if memory[name] > machine.memory:
-            yield _warn(where, name, environment, "memory", memory[name], machine.memory)
+            yield _warn(_declared(fleet, environment, name), name, environment, "memory", memory[name], machine.memory)
         if machine.gpu and gpu[name] > machine.gpu.memory:
-            yield _warn(where, name, environment, "GPU memory", gpu[name], machine.gpu.memory)
+            yield _warn(_declared(fleet, environment, name), name, environment, "GPU memory", gpu[name], machine.gpu.memory)
+
+
+def _declared(fleet: Fleet, environment: Environment, machine: str) -> Place:
+    """Where a machine of an environment is declared: there, or for the whole fleet."""
+    if fleet.document is None or fleet.spec is None:
+        return Place(FLEET_FILE)
+    own = fleet.spec.environments[environment.name].machines is not None
+    return fleet.document.key_place(("spec", *(("environments", environment.name) if own else ()), "machines", machine))
 
 
 def _warn(where: Place, name: str, environment: Environment, what: str, asked: int, there: int) -> Finding:

@@ -14,7 +14,7 @@ from reconciler.core.linking import Linking
 from reconciler.core.place import overcommitted, place
 from reconciler.core.values import may_mention, mentions, substitute
 from reconciler.model.documents import SourceTree
-from reconciler.model.findings import Code, Finding, Place, error, ordered
+from reconciler.model.findings import Code, Finding, error, ordered
 from reconciler.model.fleet import Environment, Fleet, Resource
 from reconciler.model.graph import Choice, Graph, Placement
 from reconciler.model.holds import Hold
@@ -53,7 +53,7 @@ def resolve(
     resources = {ref: filled[ref] for ref in linking.order if ref in filled and ref not in kept}
     needs = {ref: need for ref, resource in resources.items() if (need := table[ref.kind].needs(resource, fleet))}
     placements: dict[Ref, Placement] = {ref: place(need, environment) for ref, need in needs.items()}
-    found += overcommitted(needs, placements, environment, Place("fleet.yaml"))
+    found += overcommitted(needs, placements, environment, fleet)
     choices, about = _choices(resources, table, environment, lock, today, forced or {})
     return Graph(
         fleet=fleet,

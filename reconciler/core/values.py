@@ -8,7 +8,12 @@ from typing import Any
 
 from reconciler.model.findings import Pointer
 
+_OPEN = re.compile(r"(?<!\$)\$\{env\.[^{}]*(?:\Z|\{)")
 _MENTION = re.compile(r"\$(\$?)\{env\.([^{}]*)\}")
+
+
+OPEN = "${env."
+"""What stands for the name in a mention that nothing closes."""
 
 
 def may_mention(data: bytes) -> bool:
@@ -48,6 +53,8 @@ def mentions(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]
     if isinstance(value, str):
         if "{env." in value:
             yield from ((pointer, found[2]) for found in _MENTION.finditer(value) if not found[1])
+            if _OPEN.search(value):
+                yield pointer, OPEN
         return
     for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         if isinstance(item, dict | list) or (isinstance(item, str) and "{env." in item):

@@ -8,7 +8,7 @@ import click
 
 from reconciler.core.holds import Edit, Scene
 from reconciler.kinds import KINDS
-from reconciler.model.findings import Finding
+from reconciler.model.findings import Finding, errors
 from reconciler.model.refs import Ref
 from reconciler.ports import Commit, CommitRefused
 from reconciler.shell.exits import Exit
@@ -24,7 +24,9 @@ def author_of() -> str:
 def scene_of(workspace: Workspace, env: str | None) -> Scene:
     """What the verbs of holds look at."""
     environment = workspace.environment(env)
-    lock, _ = workspace.lock(environment)
+    lock, about = workspace.lock(environment)
+    if wrong := errors(about):
+        raise refused_by(wrong[0], Exit.FINDINGS)
     return Scene(workspace.reading.fleet, workspace.reading.tree, KINDS, environment, lock)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reconciler.adapters.files import WorkTree
 from reconciler.adapters.git import Repository
+from reconciler.core.codes.lock import UNREAD
 from reconciler.core.environment import environment
 from reconciler.core.locking import read_lock
 from reconciler.core.policy import policy
@@ -16,7 +17,7 @@ from reconciler.core.resolve import resolve
 from reconciler.core.understand import Understanding, understand
 from reconciler.kinds import KINDS
 from reconciler.model.documents import FLEET_FILE
-from reconciler.model.findings import Finding, errors, ordered
+from reconciler.model.findings import Finding, Place, errors, ordered
 from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph
 from reconciler.model.holds import Hold
@@ -51,14 +52,12 @@ class Workspace:
         """The environment's lock; empty while its file is not there. One that git ignores, as the trial's, holds for every revision."""
         data = self.reading.tree.files.get(where.lock)
         if data is None:
-            data = self._read(where.lock, None if self.repository.ignores(where.lock) else self.revision)
+            try:
+                data = self.source.read(where.lock, None if self.repository.ignores(where.lock) else self.revision)
+            except SourceUnavailable as gone:
+                fix = gone.fix or "put the file itself there, or correct `lock` in fleet.yaml"
+                return Lock(), (UNREAD.at(Place(where.lock, 1, 1), str(gone), fix, Ref("Lock", where.lock)),)
         return read_lock(where.lock, data) if data is not None else (Lock(), ())
-
-    def _read(self, path: str, revision: str | None) -> bytes | None:
-        try:
-            return self.source.read(path, revision)
-        except SourceUnavailable as gone:
-            raise Refusal(str(gone), gone.fix, Exit.FINDINGS) from None
 
     def graph(self, where: Environment, forced: Mapping[Ref, Hold] | None = None) -> Graph:
         """The graph in an environment. Its findings are all there are: of specs, lock, environment and policy."""

@@ -40,4 +40,10 @@ UNSORTED = warning(
     "Builds stand newest first, so that `prev` is the one that a reader expects. They are read by their dates whatever their order."
     "\n\nFix: move the newer build up.",
 )
-CODES: tuple[Code, ...] = (VERSION, DIGEST, NOT_BUILT, SAME_TAG, BAD, UNSORTED)
+UNREAD = error(
+    "LCK007",
+    "lock that is not read",
+    "A lock is a plain file of the repository: no symlink, no folder, no pipe, no more than 16 MiB. Without it nobody knows which builds "
+    "passed the gate.\n\nFix: take the file back from git, or correct `lock` of the environment.",
+)
+CODES: tuple[Code, ...] = (VERSION, DIGEST, NOT_BUILT, SAME_TAG, BAD, UNSORTED, UNREAD)

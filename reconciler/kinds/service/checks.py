@@ -53,6 +53,11 @@ def _fleet(service: Service, fleet: FleetSpec) -> Iterator[Finding]:
         if profile not in fleet.hardware:
             fix = nearest(profile, fleet.hardware)
             yield at(service, codes.HARDWARE, pointer, f"there is no hardware profile `{profile}`", fix)
+    for number, name in enumerate(spec.force_image_tag.environments if spec.force_image_tag is not None else ()):
+        if name not in fleet.environments:
+            fix = nearest(name, fleet.environments)
+            pointer = ("forceImageTag", "environments", number)
+            yield at(service, codes.ENVIRONMENT, pointer, f"there is no environment `{name}`, so the hold would hold nowhere", fix)
     yield from _memory(service, fleet)
 
 

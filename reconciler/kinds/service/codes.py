@@ -79,10 +79,11 @@ STUCK = warning(
     "With this `disruption` no replica may be away, so a node that it runs on can never be drained (Kubernetes, PodDisruptionBudget).",
 )
 QUEUE = error("SVC021", "unknown queue", "`defaultQueue` must be one of the `queues`.")
+ENVIRONMENT = error("SVC022", "unknown environment", "A hold names the environments that it is for; each must be declared in `fleet.yaml`.")
 
 CODES: tuple[Code, ...] = (
     MACHINE, HARDWARE, WAVE, LATER, PORT, TWO_COUNTS, PREV, SECRET_VALUE, TAKEN, LOADER, OWN, TWICE, PATHS, NAMES, SHARED, WORKER,
-    BUILD_NAME, MEMORY, SAME_PORT, STUCK, QUEUE,
+    BUILD_NAME, MEMORY, SAME_PORT, STUCK, QUEUE, ENVIRONMENT,
 )  # fmt: skip
 
 
