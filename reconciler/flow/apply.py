@@ -17,7 +17,7 @@ from reconciler.flow.verdict import Endings, interrupted
 from reconciler.model.manifests import ObjectId, Stage
 from reconciler.model.plan import Block, Create, Delete, Update
 from reconciler.model.result import Ending, Result
-from reconciler.ports import Accepted, Clock, Cluster, Progress, Refused
+from reconciler.ports import Accepted, Clock, Cluster, Progress, Refused, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,16 @@ class Settings:
 
 
 async def apply(planned: Planned, cluster: Cluster, clock: Clock, progress: Progress, stop: Stop, settings: Settings) -> Result:
-    """Carries the plan out. Raises Unreachable when the target stops answering; what was written by then is in the inventory."""
+    """Carries the plan out. Raises Unreachable while nothing was written yet; after that a target that falls silent is a failed run."""
     account = Account()
     blocks = tuple(planned.plan.of(Block))
     if blocks:
         return account.result(planned, Ending.REFUSED, told.blocked(blocks))
     if planned.plan.is_empty and is_settled(planned):
         return account.result(planned, Ending.COMPLETED, told.nothing())
-    await cluster.apply(NAMESPACE, dry_run=False, force=True)
     environment = planned.graph.environment
     try:
+        await cluster.apply(NAMESPACE, dry_run=False, force=True)
         async with lease(cluster, clock, environment, settings.holder, stop, progress, wait=settings.wait_for_lease) as fence:
             phases = Phases(cluster, progress, stop, account, settings.revision)
             patience = Patience(settings.wait, settings.wave_seconds)
@@ -49,9 +49,15 @@ async def apply(planned: Planned, cluster: Cluster, clock: Clock, progress: Prog
             books = Books(cluster, planned, fence, _told_revision(planned), waits=settings.wait)
             return await _Run(planned, cluster, progress, stop, account, phases, rollout, books, waits=settings.wait).through()
     except LeaseHeld as held:
+        if stop.is_set():
+            return account.result(planned, interrupted(stop.reason), told.stopped(stop.reason, ()))
         return account.result(planned, Ending.LOCKED, told.locked(held.holder))
     except FenceLost as lost:
         return account.result(planned, Ending.LOCKED, f"{lost}; {told.applied(account.outcomes)}")
+    except Unreachable as lost:
+        if not account.outcomes and not lost.ambiguous:
+            raise Unreachable(told.never_begun(str(lost)), lost.fix) from None
+        return account.result(planned, Ending.FAILED, told.lost(str(lost), lost.fix, account.outcomes, len(planned.plan.steps)))
 
 
 class _Run:
@@ -75,6 +81,7 @@ class _Run:
 
     async def through(self) -> Result:
         """Every stage in order. The inventory is shrunk only when the outcome of every write is known: else it stays wide."""
+        await self._books.install()
         await self._books.widen()
         ending, message = await self._stages()
         unwell = self._account.unwell(self._planned) if self._waits else frozenset[ObjectId]()

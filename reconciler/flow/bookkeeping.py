@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.core.health import waits
+from reconciler.core.identity import record
 from reconciler.core.inventory import Entry, Inventory, Stamp, encode, same_entries
+from reconciler.core.refusals import fix
+from reconciler.core.render import owner_of
 from reconciler.flow.fan import fan
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import SYSTEM_NAMESPACE
@@ -30,6 +33,14 @@ class Books:
         self._stamp = Stamp(environment.id, fence, environment.sync.guards, revision)
         self._waits = waits
         self._standing: dict[str, Observed] = dict(planned.world.inventory.shards)
+
+    async def install(self) -> None:
+        """The id of the environment, once and for all."""
+        if self._planned.world.is_recorded:
+            return
+        answer = await self._cluster.put(record(self._planned.graph))
+        if isinstance(answer, Refused) and answer.status != 409:
+            raise Unreachable(f"the id of the environment cannot be written down: {answer.message}", fix(answer))
 
     async def widen(self) -> None:
         """Old and new together: whatever is written from now on is known, wherever the run dies."""
@@ -73,8 +84,8 @@ class Books:
                 )
             case Refused(status=409):
                 raise FenceLost("another writer has changed the inventory")
-            case Refused(message=message):
-                raise Unreachable(f"the inventory cannot be written: {message}", "fleet doctor")
+            case Refused(message=message) as answer:
+                raise Unreachable(f"the inventory cannot be written: {message}", fix(answer))
 
 
 def is_settled(planned: Planned) -> bool:
@@ -104,7 +115,7 @@ def _live(planned: Planned) -> dict[ObjectId, Entry]:
         known = planned.world.inventory.entries.get(id)
         metadata = observed.body["metadata"]
         path = known.path if known else metadata.get("annotations", {}).get(SOURCE_ANNOTATION, "")
-        labels = metadata["labels"]
-        tenant = known.tenant if known else labels.get("fleetwright.dev/tenant", "") or labels["fleetwright.dev/name"]
+        owner = owner_of(metadata.get("labels", {}))
+        tenant = known.tenant if known else owner.tenant or owner.name
         found[id] = Entry(path, observed.uid, tenant)
     return found

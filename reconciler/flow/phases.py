@@ -42,6 +42,8 @@ class Phases:
             return
         self._progress.phase(name, len(steps))
         for stage in (Stage.WORKLOADS, Stage.TENANCY, Stage.NAMESPACES):
+            if self.is_over():
+                return
             await fan([step for step in steps if step.stage is stage], self._remove, self._stop)
 
     async def _write(self, step: Write) -> None:

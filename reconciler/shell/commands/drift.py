@@ -48,7 +48,7 @@ def command(env: str | None, output: str, repo: Path | None, color: str) -> None
 
 async def _inventory(workspace: Workspace, graph: Graph, stop: Stop) -> Inventory:
     async with session(workspace.root, graph, revision_of(workspace)) as target:
-        return (await unless_stopped(stop, observe(target.cluster, graph.environment))).inventory
+        return (await unless_stopped(stop, observe(target.cluster, graph))).inventory
 
 
 def _applied(workspace: Workspace, revision: str) -> Workspace:
