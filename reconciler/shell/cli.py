@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-import sys
 from typing import Any
 
 import click
 
+from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
 from reconciler.shell.variables import refuse_unknown
 
@@ -88,8 +88,19 @@ def run() -> int:
         wrong.show()
         return wrong.exit_code
     except click.Abort:
-        click.echo("interrupted; nothing was written", err=True)
+        aside("interrupted; nothing was written")
         return Exit.INTERRUPTED
     except BrokenPipeError:  # `fleet plan | head` is no fault
-        sys.stderr.close()
+        _hush()
+    except OSError as fault:  # a full disk behind stdout, as a rule
+        aside(f"error: {fault.filename or 'the output'} cannot be used: {fault.strerror or fault}")
+        _hush()
+        return Exit.USAGE
     return Exit.OK
+
+
+def _hush() -> None:
+    """What is still to be written goes nowhere, so that the interpreter does not stumble over it at its end (Python's `signal`, "Note on SIGPIPE")."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 
 from reconciler.core.holds import Edit, Scene
@@ -12,13 +10,14 @@ from reconciler.model.findings import Finding, errors
 from reconciler.model.refs import Ref
 from reconciler.ports import Commit, CommitRefused
 from reconciler.shell.exits import Exit
+from reconciler.shell.person import person
 from reconciler.shell.refusal import Refusal, refused_by
 from reconciler.shell.workspace import Workspace
 
 
 def author_of() -> str:
     """Who is at the keyboard."""
-    return getpass.getuser()
+    return person()
 
 
 def scene_of(workspace: Workspace, env: str | None) -> Scene:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import click
-
 from reconciler.ports import Ledger
+from reconciler.shell.aside import aside
 
 
 def url_of(root: Path) -> str:
@@ -19,4 +18,4 @@ def open_ledger(root: Path) -> Ledger:
     """The ledger. Its faults are told on stderr once, and harm nothing."""
     from reconciler.adapters.ledger import open_at
 
-    return open_at(url_of(root), lambda text: click.echo(f"warning: {text}", err=True))
+    return open_at(url_of(root), lambda text: aside(f"warning: {text}"))

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from reconciler.model.manifests import ObjectId
+from reconciler.shell.aside import aside, harmless
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -38,7 +39,7 @@ class Lines:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        aside(text)
 
 
 class Bars(Lines):
@@ -70,10 +71,10 @@ class Bars(Lines):
         if self._task is not None:
             self._bars.advance(self._task)
         if text not in _QUIET:
-            self._bars.console.print(f"  {id}: {text}", markup=False, highlight=False)
+            self._bars.console.print(harmless(f"  {id}: {text}"), markup=False, highlight=False)
 
     def _print(self, text: str) -> None:
-        self._bars.console.print(text, markup=False, highlight=False)
+        self._bars.console.print(harmless(text), markup=False, highlight=False)
 
 
 _QUIET = frozenset({"created", "updated", "deleted", "healthy", "accepted"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from reconciler.flow.planning import Planned
 from reconciler.model.result import Ending, Result, Status
 from reconciler.ports import Ledger, RunRecord, RunState
 from reconciler.shell.ledgers import open_ledger
+from reconciler.shell.person import person
 
 
 class Record:
@@ -51,7 +51,7 @@ def recording(root: Path, planned: Planned, settings: Settings, now: datetime) -
         state=RunState.RUNNING,
         started=now,
         ended=None,
-        author=getpass.getuser(),
+        author=person(),
     )
     with ThreadPoolExecutor(1, "ledger") as worker:
         yield Record(worker, root, run, planned)

@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from reconciler.model.findings import Finding
+from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
 
 
@@ -25,9 +26,8 @@ class Refusal(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """On stderr, with the fix below."""
-        click.echo(f"error: {self.message}", err=True, file=file)
-        if self.fix:
-            click.echo(f"help: {self.fix}", err=True, file=file)
+        del file
+        aside(f"error: {self.message}" + (f"\nhelp: {self.fix}" if self.fix else ""))
 
 
 def refused_by(finding: Finding, code: Exit = Exit.USAGE) -> Refusal:

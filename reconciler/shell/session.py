@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import click
+
 from reconciler.core.plan import Revision
 from reconciler.core.world import Options
 from reconciler.flow.equality import Equality
@@ -55,17 +57,41 @@ def run(work: Callable[[Stop], Awaitable[T]]) -> T:
 
     async def main() -> T:
         stop = Stop()
-        loop = asyncio.get_running_loop()
-        for name, why in ((signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")):
-            loop.add_signal_handler(name, stop.set, why)
+        _listen(stop)
         return await work(stop)
 
     try:
         return asyncio.run(main())
+    except asyncio.CancelledError:
+        message = "interrupted twice: left as it stood, with whatever was under way"
+        raise Refusal(message, "apply again to go on; the Lease ends by itself in 15 s", Exit.INTERRUPTED) from None
     except EnvironmentMoved as other:
         raise refused_by(other.finding, Exit.FINDINGS) from None
     except Unreachable as lost:
         raise Refusal(str(lost), lost.fix) from None
+
+
+def _listen(stop: Stop) -> None:
+    """The first signal asks to stop, which ends what is under way in good order; the second one does not wait for that."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def heard(why: str) -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        stop.set(why)
+
+    for name, why in ((signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")):
+        loop.add_signal_handler(name, heard, why)
+
+
+def asked(question: str, stop: Stop) -> bool:
+    """A person's yes or no. While the loop stands still nobody hears signals, so they end the question as they would end any program."""
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(name)
+    answer = click.confirm(question, err=True)
+    _listen(stop)
+    return answer
 
 
 async def unless_stopped(stop: Stop, work: Awaitable[T]) -> T:

@@ -110,7 +110,7 @@ def broken(access: Access, fault: BaseException, *, ambiguous: bool) -> Unreacha
         case aiohttp.ClientProxyConnectionError():
             return Unreachable(f"the proxy on the way to {server} cannot be reached", "check proxy-url in the kubeconfig and HTTPS_PROXY")
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            fix = "is it running? `fleet up` starts a trial cluster, `kubectl config get-contexts` shows others"
+            fix = "is it running? `./dev up` starts a trial cluster, `kubectl config get-contexts` shows others"
             return Unreachable(f"{server} cannot be reached: {_reason(fault)}", fix, ambiguous=ambiguous)
         case aiohttp.ClientResponseError():
             return Unreachable(
@@ -118,7 +118,7 @@ def broken(access: Access, fault: BaseException, *, ambiguous: bool) -> Unreacha
             )
         case asyncio.TimeoutError():
             return Unreachable(f"{server} did not answer in time", "try again; `fleet doctor` looks closer", ambiguous=ambiguous)
-        case aiohttp.InvalidURL():
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return Unreachable(f"{server!r} is not the address of a server", "correct the kubeconfig")
         case _:
             return Unreachable(f"the connection to {server} kept breaking: {_reason(fault)}", "try again", ambiguous=ambiguous)

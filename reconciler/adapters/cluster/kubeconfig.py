@@ -70,7 +70,7 @@ def access(environ: Mapping[str, str], kubeconfig: str | None = None, context: s
         return _inside(environ)
     if not files:
         told = ", ".join(str(path) for path in paths)
-        raise Unreachable(f"there is no kubeconfig (looked for {told})", "set KUBECONFIG, or start a trial cluster with `fleet up`")
+        raise Unreachable(f"there is no kubeconfig (looked for {told})", "set KUBECONFIG, or start a trial cluster with `./dev up`")
     merged = _Merged()
     for path in files:
         _merge(merged, path)
@@ -98,7 +98,7 @@ def _merge(merged: _Merged, path: Path) -> None:
     try:
         value = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
     except (OSError, yaml.YAMLError, ValueError) as fault:
-        raise Unreachable(f"the kubeconfig {path} cannot be read: {type(fault).__name__}", "`kubectl config view` says more") from None
+        raise Unreachable(f"the kubeconfig {path} cannot be read: {_why(fault)}", "`kubectl config view` says more") from None
     if value is None:
         return
     if not isinstance(value, dict):
@@ -106,9 +106,23 @@ def _merge(merged: _Merged, path: Path) -> None:
     merged.current = merged.current or value.get("current-context") or ""
     folder = path.resolve().parent
     for single, entries in (("context", merged.contexts), ("cluster", merged.clusters), ("user", merged.users)):
-        for item in value.get(single + "s") or ():
-            if isinstance(item, dict) and isinstance(item.get("name"), str):
-                entries.setdefault(item["name"], _Entry(item.get(single) or {}, folder))
+        listed = value.get(single + "s") or ()
+        for item in listed if isinstance(listed, list) else ():
+            match item:
+                case {"name": str(name)}:
+                    held = item.get(single) or {}
+                    entries.setdefault(name, _Entry(held if isinstance(held, dict) else {}, folder))
+
+
+def _why(fault: Exception) -> str:
+    """What is wrong with a file, without anything that stands in it: it holds credentials."""
+    match fault:
+        case yaml.MarkedYAMLError(problem_mark=mark) if mark is not None:
+            return f"it is not YAML from line {mark.line + 1}, column {mark.column + 1} on"
+        case OSError():
+            return fault.strerror or type(fault).__name__
+        case _:
+            return "it is not YAML"
 
 
 def _chosen(merged: _Merged, context: str | None, environ: Mapping[str, str], files: str) -> Access:
@@ -119,7 +133,7 @@ def _chosen(merged: _Merged, context: str | None, environ: Mapping[str, str], fi
         raise Unreachable(f"the kubeconfig {files} has no context {name!r}", _CONTEXTS)
     chosen = merged.contexts[name].value
     cluster, user = merged.clusters.get(chosen.get("cluster", "")), merged.users.get(chosen.get("user", ""))
-    if cluster is None or not cluster.value.get("server"):
+    if cluster is None or not isinstance(cluster.value.get("server"), str) or not cluster.value["server"]:
         raise Unreachable(f"the context {name!r} names the cluster {chosen.get('cluster')!r}, which has no server in {files}", _CONTEXTS)
     if user is None and chosen.get("user"):
         raise Unreachable(f"the context {name!r} names the user {chosen['user']!r}, who is not in {files}", _CONTEXTS)

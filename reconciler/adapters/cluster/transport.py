@@ -145,7 +145,7 @@ class Transport:
 
     async def _endure(self, fault: BaseException, tries: int, deadline: float, *, ambiguous: bool) -> None:
         """Wait before the next try, or raise: what never answered is not waited for."""
-        hopeless = isinstance(fault, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.InvalidURL)
+        hopeless = isinstance(fault, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError)
         never = not self._connected and tries > (_FIRST_TRIES if ambiguous else 1)
         delay = self.delay(tries)
         if hopeless or never or time.monotonic() + delay > deadline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import contextlib
 import os
 import socket
 import sys
@@ -18,18 +18,20 @@ from reconciler.flow.planning import Planned
 from reconciler.model.findings import errors
 from reconciler.model.graph import Graph
 from reconciler.model.quantities import parse_duration
-from reconciler.model.result import Ending, Result
+from reconciler.model.result import Ending, Result, Status
+from reconciler.shell.aside import aside
 from reconciler.shell.clock import WallClock
 from reconciler.shell.commands.plan import refuse_unplaced, revision_of
 from reconciler.shell.exits import Exit, exit_of
 from reconciler.shell.options import color_option, colored, environment_option, repository_option, service_option, takes_down_options
+from reconciler.shell.person import person
 from reconciler.shell.progress import progress
 from reconciler.shell.record import recording
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.report.plan_json import read_hash
 from reconciler.shell.report.plan_text import plan_text
 from reconciler.shell.report.text import text
-from reconciler.shell.session import Session, run, session, unless_stopped
+from reconciler.shell.session import Session, asked, run, session, unless_stopped
 from reconciler.shell.subjects import FORCED, chosen, forced_holds, options_of
 from reconciler.shell.targets import place_of
 from reconciler.shell.workspace import Workspace, open_workspace
@@ -87,7 +89,7 @@ def command(
     _refuse_errors(graph, color=colored(color))
     options = options_of(refs, adopt=adopt, no_prune=no_prune, prune_unplaced=prune_unplaced, allow_delete=allow_delete)
     settings = Settings(
-        holder=f"{getpass.getuser()}@{socket.gethostname()} {os.getpid()}",
+        holder=f"{person()}@{socket.gethostname()} {os.getpid()}",
         revision=workspace.reading.tree.revision,
         wait=wait,
         wait_for_lease=lease_wait and not forced,
@@ -112,11 +114,15 @@ class _Asking:
     def __init__(self, asks: bool, verbose: bool, color: bool) -> None:
         self._asks, self._verbose, self._color = asks, verbose, color
 
-    def agreed(self, planned: Planned, graph: Graph) -> bool:
+    def agreed(self, planned: Planned, graph: Graph, stop: Stop) -> bool:
         """Shows the plan; True when it may go ahead."""
         shown = plan_text(planned.plan, graph, place=place_of(graph.environment), color=self._color, verbose=self._verbose, closing=False)
-        click.echo(shown, nl=False, err=not self._asks)
-        return not self._asks or planned.plan.is_empty or click.confirm("Apply this?", err=True)
+        if not self._asks:
+            with contextlib.suppress(OSError):  # nobody has to listen
+                click.echo(shown, nl=False, err=True)
+            return True
+        click.echo(shown, nl=False)
+        return planned.plan.is_empty or asked("Apply this?", stop)
 
 
 async def _applied(
@@ -128,7 +134,7 @@ async def _applied(
             "The saved plan is stale: the specs or the target have moved since. Nothing was written. Plan again and look at the difference."
         )
         return Result(planned.plan.hash, (), Ending.STALE, message)
-    if not asking.agreed(planned, target.graph):
+    if not asking.agreed(planned, target.graph, stop):
         return Result(planned.plan.hash, (), Ending.CANCELLED, "Not agreed to. Nothing was written.")
     with progress(simulated=target.graph.environment.simulated) as seen, recording(workspace.root, planned, settings, _now()) as record:
         result = await apply(planned, target.cluster, WallClock(), seen, stop, settings)
@@ -137,13 +143,16 @@ async def _applied(
 
 
 def _tell(result: Result, *, environment_name: str, simulated: bool, forced: bool, services: tuple[str, ...]) -> None:
-    suffix = " (simulated: no kubelet, readiness is played)" if simulated and result.outcomes else ""
-    click.echo(result.message + suffix, err=result.ending is not Ending.COMPLETED)
+    suffix = " (simulated: no kubelet, readiness is played)" if simulated and result.count(Status.DONE) else ""
+    if result.ending is Ending.COMPLETED:
+        click.echo(result.message + suffix)
+    else:
+        aside(result.message + suffix)
     if result.ending is Ending.LOCKED and forced:
         tag = os.environ.get(FORCED, "TAG")
-        click.echo(f"help: an operator writes here; roll back through git: fleet rollback {services[0]} --to {tag} --reason ...", err=True)
+        aside(f"help: an operator writes here; roll back through git: fleet rollback {services[0]} --to {tag} --reason ...")
     if result.ending is Ending.COMPLETED and result.outcomes:
-        click.echo(f"Look at it with: fleet status --env {environment_name}", err=True)
+        aside(f"Look at it with: fleet status --env {environment_name}")
 
 
 def _refuse_errors(graph: Graph, *, color: bool) -> None:

@@ -80,7 +80,10 @@ def command(
         options = options_of(refs, adopt=adopt, no_prune=no_prune, prune_unplaced=prune_unplaced, allow_delete=allow_delete)
         made = run(lambda stop: _live(workspace, graph, options, stop))
     if out is not None:
-        out.write_text(_shown(made, graph, "json", color=False, verbose=True))
+        try:
+            out.write_text(_shown(made, graph, "json", color=False, verbose=True))
+        except OSError as fault:
+            raise Refusal(f"{out} cannot be written: {fault.strerror}", "name another file with --out") from None
     click.echo(_shown(made, graph, output, color=colored(color), verbose=verbose, against=against or ""), nl=False)
     raise SystemExit(_exit(made, exit_code=exit_code))
 
