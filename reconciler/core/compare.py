@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.core.changes import changes
+from reconciler.core.identity import renamed
 from reconciler.core.notes import notes
 from reconciler.core.plan import Revision
 from reconciler.core.prune import stays
@@ -37,7 +38,7 @@ def compare(before: Side, after: Side, kinds: tuple[Kind, ...], revision: Revisi
         steps=steps,
         effects=effects,
         notes=notes(graph),
-        findings=graph.findings,
+        findings=(*renamed(before[0], graph), *graph.findings),
         unchanged=sum(manifest.id in old and old[manifest.id].digest == manifest.digest for manifest in desired),
     )
 

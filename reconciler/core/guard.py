@@ -15,6 +15,7 @@ from reconciler.model.plan import Delete, Step, Update
 from reconciler.model.refs import Ref
 
 _ALWAYS = frozenset({"Namespace", "PersistentVolumeClaim"})
+"""Kinds whose deletion always waits for a person. With its namespace everything else of a tenant waits, too: quota, policies, rights."""
 
 
 def stricter(declared: Guards, inventory: Inventory) -> Guards:
@@ -30,6 +31,8 @@ def guarded(steps: Iterable[Step], graph: Graph, world: World, options: Options)
         return steps
     guards = stricter(graph.environment.sync.guards, world.inventory)
     falling = {owner for step in steps if (owner := _falls(step, graph))}
+    deletes = [step.observed for step in steps if isinstance(step, Delete)]
+    leaving = {owner_of(observed.body["metadata"]["labels"]) for observed in deletes if observed.id.kind == "Namespace"}
     living = {
         owner
         for observed in world.objects.values()
@@ -38,7 +41,7 @@ def guarded(steps: Iterable[Step], graph: Graph, world: World, options: Options)
     }
     too_many = len(falling & living) > guards.services or len(falling & living) * 100 > guards.percent * len(living)
     hold_all = too_many or not world.inventory.exists
-    return tuple(_marked(step, falling, hold_all=hold_all) for step in steps)
+    return tuple(_marked(step, falling if hold_all else leaving, hold_all=hold_all) for step in steps)
 
 
 def taken_down(steps: Iterable[Step]) -> int:
@@ -64,14 +67,13 @@ def _falls(step: Step, graph: Graph) -> Ref | None:
 
 
 def _owner(id: ObjectId, world: World) -> Ref:
-    return owner_of(world.objects[id].body["metadata"]["labels"])
+    return owner_of(world.objects[id].body["metadata"].get("labels", {}))
 
 
-def _marked(step: Step, falling: set[Ref], *, hold_all: bool) -> Step:
+def _marked(step: Step, held: set[Ref], *, hold_all: bool) -> Step:
     match step:
         case Delete(observed=observed):
-            owner = owner_of(observed.body["metadata"]["labels"])
-            holds = observed.id.kind in _ALWAYS or (hold_all and owner in falling)
+            holds = observed.id.kind in _ALWAYS or owner_of(observed.body["metadata"]["labels"]) in held
             return replace(step, guarded=True) if holds else step
         case Update() if hold_all and scales_to_zero(step):
             return replace(step, guarded=True)

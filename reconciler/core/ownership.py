@@ -132,3 +132,24 @@ def owned_values(live: Any, fields: Fields) -> Any:
 
 def _named(fields: Fields) -> Iterator[tuple[str, Fields]]:
     return ((field[2:], child) for field, child in fields.items() if field[:2] == "f:")
+
+
+def owners(body: Body, path: str) -> frozenset[str]:
+    """Everybody who owns the field at this JSON pointer, list elements named by their key as in `changes`."""
+    tokens = [token.replace("~1", "/").replace("~0", "~") for token in path.split("/")[1:]]
+    entries = body["metadata"].get("managedFields", ())
+    return frozenset(entry["manager"] for entry in entries if _reaches(entry.get("fieldsV1", {}), tokens))
+
+
+def _reaches(fields: Fields, tokens: list[str]) -> bool:
+    for token in tokens:
+        below = fields.get("f:" + token)
+        if below is None:
+            keyed = ((field, child) for field, child in fields.items() if field[:2] == "k:")
+            below = next((child for field, child in keyed if token in map(str, orjson.loads(field[2:]).values())), None)
+        if below is None:
+            return False
+        if not below:
+            return True
+        fields = below
+    return True

@@ -11,12 +11,13 @@ from reconciler.core.notes import notes
 from reconciler.core.ownership import fields_of, managers_of, owned_values, strippable
 from reconciler.core.prune import prune
 from reconciler.core.reasons import reasons
+from reconciler.core.refusals import fix
 from reconciler.core.world import DEFAULT, Options, World
 from reconciler.model.answers import Accepted, Answer, Refused
 from reconciler.model.canonical import digest
 from reconciler.model.findings import Finding
 from reconciler.model.graph import Graph
-from reconciler.model.manifests import ENVIRONMENT_LABEL, Manifest, ObjectId, Observed
+from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGER, Manifest, ObjectId, Observed
 from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update, step_id
 
 IMMUTABLE = "delete the object by hand when its loss is acceptable, or undo the edit"
@@ -83,7 +84,7 @@ def _update(graph: Graph, manifest: Manifest, live: Observed, after: Mapping[str
 
 
 def _foreign(manifest: Manifest, body: Mapping[str, object], options: Options) -> Step:
-    managers = tuple(name for name in managers_of(body) if name != "fleetwright") or ("nobody known",)
+    managers = tuple(name for name in managers_of(body) if name != MANAGER) or ("another environment",)
     if options.adopt:
         return Create(manifest, (f"taken over from {', '.join(managers)}",), adopts=managers)
     labels = body["metadata"].get("labels", {})  # type: ignore[attr-defined]
@@ -99,17 +100,7 @@ def _refused(manifest: Manifest, refused: Refused) -> Block:
         return _block(manifest, reason, "look at it, then take it over with --adopt, or rename ours", conflict=True)
     if refused.status == 422 and "immutable" in refused.message:
         return _block(manifest, f"an immutable field would change: {refused.message}", IMMUTABLE)
-    return _block(manifest, f"the server refuses it ({refused.status} {refused.reason}): {refused.message}", _fix(refused))
-
-
-def _fix(refused: Refused) -> str:
-    match refused.status:
-        case 401:
-            return "the credentials are not accepted: log in again, then `fleet doctor`"
-        case 403:
-            return "the account lacks a right: `fleet doctor` lists which; nothing was written"
-        case _:
-            return "correct the spec that renders it"
+    return _block(manifest, f"the server refuses it ({refused.status} {refused.reason}): {refused.message}", fix(refused))
 
 
 def _block(manifest: Manifest, reason: str, fix: str, *, conflict: bool = False) -> Block:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.core.notes import told
+from reconciler.core.ownership import owners
 from reconciler.model.graph import Graph, Held, Locked, Unverified
-from reconciler.model.manifests import SOURCE_ANNOTATION, Manifest, Observed
+from reconciler.model.manifests import MANAGER, SOURCE_ANNOTATION, Manifest, Observed
 from reconciler.model.plan import Change
 
 _DRIFT = "it is not as it was applied: changed by {}"
@@ -18,6 +19,7 @@ def reasons(
     if live is None:
         return (f"{path} declares it, and it is not there",)
     found = []
+    hands = tuple(sorted({*hands, *_rivals(live, changed)}))
     if any(change.path.endswith("/image") for change in changed):
         found.append(_image(graph, manifest))
     if hands:
@@ -25,6 +27,12 @@ def reasons(
     if not found:
         found.append(f"{path} asks for it")
     return tuple(found)
+
+
+def _rivals(live: Observed, changed: tuple[Change, ...]) -> frozenset[str]:
+    """Who took a field from us: it is theirs now, and what is desired differs."""
+    found = [owners(live.body, change.path) for change in changed]
+    return frozenset(name for names in found if names and MANAGER not in names for name in names)
 
 
 def _image(graph: Graph, manifest: Manifest) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from reconciler.core.choose import choose
 from reconciler.core.linking import Linking
 from reconciler.core.place import overcommitted, place
-from reconciler.core.values import mentions, substitute
+from reconciler.core.values import may_mention, mentions, substitute
 from reconciler.model.documents import SourceTree
 from reconciler.model.findings import Code, Finding, Place, error, ordered
 from reconciler.model.fleet import Environment, Fleet, Resource
@@ -46,7 +46,7 @@ def resolve(
     """The graph of `fleet` in `environment`. `findings` are those of check: what has an error is kept. `forced` are one-off holds."""
     table = {kind.name: kind for kind in kinds}
     found: list[Finding] = []
-    filled, unfit = _filled(fleet, environment, table)
+    filled, unfit = _filled(fleet, environment, table, tree)
     found += unfit
     wrong = {ref for ref in (finding.subject for finding in (*findings, *unfit) if finding.is_error) if ref and ref in fleet.resources}
     kept = _closure(fleet.broken | wrong | linking.unresolved, fleet, linking)
@@ -71,13 +71,17 @@ def resolve(
     )
 
 
-def _filled(fleet: Fleet, environment: Environment, table: Mapping[str, Kind]) -> tuple[dict[Ref, Resource[Spec]], list[Finding]]:
+def _filled(
+    fleet: Fleet, environment: Environment, table: Mapping[str, Kind], tree: SourceTree
+) -> tuple[dict[Ref, Resource[Spec]], list[Finding]]:
     """Resources with this environment's values in place of the fleet's defaults."""
     assert fleet.spec is not None
     if environment.values == fleet.spec.values:
         return dict(fleet.resources), []
     filled, findings = dict(fleet.resources), []
     for ref, resource in fleet.resources.items():
+        if not may_mention(tree.files[resource.document.path]):
+            continue
         value: Any = resource.document.value["spec"]
         names = {name: pointer for pointer, name in mentions(value, ("spec",))}
         if not names:

@@ -20,6 +20,8 @@ _LOOSE = frozenset({"enum", "const", "pattern", "format", "minLength", "maxLengt
 _NOTES = ("title", "description", "default", "examples")
 _MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 _LISTS = frozenset({"anyOf", "allOf", "oneOf", "prefixItems"})
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+"""Of a union pydantic writes them as Python says them."""
 _SINGLES = frozenset({"items", "additionalProperties", "additionalItems", "propertyNames", "not", "if", "then", "else"})
 
 
@@ -54,15 +56,25 @@ def schema(kind: str, spec: type[Spec]) -> Schema:
     return sorted_
 
 
-class _Untitled(GenerateJsonSchema):
-    """Without a title for each field: it would only say its name again."""
+class _AsWritten(GenerateJsonSchema):
+    """Without a title for each field, which would only say its name again; with defaults as a spec would write them (`10s`)."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
 
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        out = super().default_schema(schema)
+        inner = schema["schema"]
+        while "serialization" not in inner and inner.get("type") == "function-after":  # bounds stand around it
+            inner = inner["schema"]
+        written = inner.get("serialization", {})
+        if written.get("type") == "function-plain" and isinstance(out.get("default"), int):
+            out["default"] = written["function"](out["default"])
+        return out
+
 
 def _of(model: type[Spec]) -> Schema:
-    return model.model_json_schema(by_alias=True, mode="validation", schema_generator=_Untitled)
+    return model.model_json_schema(by_alias=True, mode="validation", schema_generator=_AsWritten)
 
 
 def _below(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
@@ -83,6 +95,9 @@ def _draft7(schema: Schema) -> Schema:
     out = _below(schema, _draft7)
     if out.get("default", ...) is None:
         del out["default"]  # nothing at all is no advice
+    for bound, word in _BOUNDS.items():
+        if isinstance(out.get(bound), int | float):
+            out[word] = out.pop(bound)
     if "patternProperties" in out:
         out.setdefault("additionalProperties", False)
     if "prefixItems" in out:

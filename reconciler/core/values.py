@@ -24,13 +24,23 @@ def substitute(value: Any, values: Mapping[str, Any]) -> Any:
     """
     if isinstance(value, str):
         return _fill(value, values) if "{env." in value else value
-    if isinstance(value, dict):
-        filled = {key: substitute(item, values) for key, item in value.items()}
-        return filled if any(filled[key] is not item for key, item in value.items()) else value
-    if isinstance(value, list):
-        items = [substitute(item, values) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    return value
+    if not isinstance(value, dict | list):
+        return value
+    # Most leaves mention nothing: they cost one look here, and no call.
+    filled: Any = None
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, str):
+            if "{env." not in item:
+                continue
+            new = _fill(item, values)
+        elif isinstance(item, dict | list):
+            new = substitute(item, values)
+        else:
+            continue
+        if new is not item:
+            filled = value.copy() if filled is None else filled
+            filled[key] = new
+    return value if filled is None else filled
 
 
 def mentions(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
@@ -38,12 +48,10 @@ def mentions(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]
     if isinstance(value, str):
         if "{env." in value:
             yield from ((pointer, found[2]) for found in _MENTION.finditer(value) if not found[1])
-    elif isinstance(value, dict):
-        for key, item in value.items():
+        return
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if isinstance(item, dict | list) or (isinstance(item, str) and "{env." in item):
             yield from mentions(item, (*pointer, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from mentions(item, (*pointer, index))
 
 
 def _fill(text: str, values: Mapping[str, Any]) -> Any:

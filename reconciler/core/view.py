@@ -84,7 +84,8 @@ class View:
             spec = resource.document.value["spec"]
             text = orjson.dumps(spec)
             if b"{env." in text or b"null" in text:
-                spec = _said(substitute(spec, self.graph.environment.values))
+                spec = substitute(spec, self.graph.environment.values)
+                spec = _said(spec) if b"null" in text else spec
                 text = orjson.dumps(spec)
             value = {"name": ref.name, "tenant": ref.tenant, "labels": resource.labels, "spec": spec}
             # Braces, keys and quotes of the envelope come to 50 characters.

@@ -49,7 +49,7 @@ def is_urgent(step: Write, graph: Graph) -> bool:
 
 
 def early(plan: Plan) -> tuple[Delete, ...]:
-    """Unguarded deletions that free what a later step needs: a share of a GPU, a host of an Ingress."""
+    """Unguarded deletions that free what a later step needs: a share of a GPU, a host of an Ingress, a say in the number of replicas."""
     wanted = _wanted(plan.of(Create)) | _wanted(plan.of(Update))
     return tuple(step for step in plan.of(Delete) if not step.guarded and wanted & set(_claims(step.observed.body)))
 
@@ -73,7 +73,11 @@ def _claims(body: Body) -> Iterator[str]:
     match body["kind"]:
         case "Ingress":
             yield from (f"host {rule.get('host')}" for rule in body.get("spec", {}).get("rules", ()))
+        case "HorizontalPodAutoscaler":
+            yield f"replicas of {body['metadata']['namespace']}/{body['spec']['scaleTargetRef']['name']}"
         case "Deployment":
+            if "replicas" in body["spec"]:
+                yield f"replicas of {body['metadata']['namespace']}/{body['metadata']['name']}"
             for container in body["spec"]["template"]["spec"]["containers"]:
                 limits = container.get("resources", {}).get("limits", {})
                 yield from (f"resource {name}" for name in limits if "/" in name)

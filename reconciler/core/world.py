@@ -17,6 +17,8 @@ class World:
     objects: Mapping[ObjectId, Observed] = field(default_factory=dict)
     inventory: Inventory = field(default_factory=Inventory)
     forged: frozenset[ObjectId] = frozenset()
+    is_recorded: bool = False
+    """Whether the target remembers the id of this environment."""
 
 
 def behold(found: Iterable[Observed]) -> World:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.core.health import waits
+from reconciler.core.identity import record
 from reconciler.core.inventory import Entry, Inventory, Stamp, encode, same_entries
+from reconciler.core.refusals import fix
+from reconciler.core.render import owner_of
+from reconciler.flow.fan import fan
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.manifests import MANAGED_BY, MANAGER, SOURCE_ANNOTATION, Body, Manifest, ObjectId, Observed
@@ -30,6 +34,14 @@ class Books:
         self._waits = waits
         self._standing: dict[str, Observed] = dict(planned.world.inventory.shards)
 
+    async def install(self) -> None:
+        """The id of the environment, once and for all."""
+        if self._planned.world.is_recorded:
+            return
+        answer = await self._cluster.put(record(self._planned.graph))
+        if isinstance(answer, Refused) and answer.status != 409:
+            raise Unreachable(f"the id of the environment cannot be written down: {answer.message}", fix(answer))
+
     async def widen(self) -> None:
         """Old and new together: whatever is written from now on is known, wherever the run dies."""
         world = self._planned.world
@@ -50,14 +62,16 @@ class Books:
 
     async def _write(self, entries: Mapping[ObjectId, Entry]) -> None:
         shards = encode(entries, self._stamp)
-        for name, body in shards.items():
-            standing = self._standing.get(name)
-            if standing is None or not same_entries(body, standing.body):
-                await self._put(name, body, standing)
-        for name in self._standing.keys() - shards.keys():
-            await self._cluster.delete(self._standing.pop(name))
+        changed = [name for name, body in shards.items() if not self._says(name, body)]
+        await fan(changed, lambda name: self._put(name, shards[name]))
+        await fan(self._standing.keys() - shards.keys(), lambda name: self._cluster.delete(self._standing.pop(name)))
 
-    async def _put(self, name: str, body: Body, standing: Observed | None) -> None:
+    def _says(self, name: str, body: Body) -> bool:
+        standing = self._standing.get(name)
+        return standing is not None and same_entries(body, standing.body)
+
+    async def _put(self, name: str, body: Body) -> None:
+        standing = self._standing.get(name)
         if standing is not None:
             metadata = {**body["metadata"], "uid": standing.uid, "resourceVersion": standing.resource_version}
             body = {**body, "metadata": metadata}
@@ -70,8 +84,8 @@ class Books:
                 )
             case Refused(status=409):
                 raise FenceLost("another writer has changed the inventory")
-            case Refused(message=message):
-                raise Unreachable(f"the inventory cannot be written: {message}", "fleet doctor")
+            case Refused(message=message) as answer:
+                raise Unreachable(f"the inventory cannot be written: {message}", fix(answer))
 
 
 def is_settled(planned: Planned) -> bool:
@@ -101,7 +115,7 @@ def _live(planned: Planned) -> dict[ObjectId, Entry]:
         known = planned.world.inventory.entries.get(id)
         metadata = observed.body["metadata"]
         path = known.path if known else metadata.get("annotations", {}).get(SOURCE_ANNOTATION, "")
-        labels = metadata["labels"]
-        tenant = known.tenant if known else labels.get("fleetwright.dev/tenant", "") or labels["fleetwright.dev/name"]
+        owner = owner_of(metadata.get("labels", {}))
+        tenant = known.tenant if known else owner.tenant or owner.name
         found[id] = Entry(path, observed.uid, tenant)
     return found

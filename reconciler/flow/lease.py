@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.core.refusals import fix
 from reconciler.flow.fan import Stop
 from reconciler.model.fleet import SYSTEM_NAMESPACE, Environment
 from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGED_BY, MANAGER, Body, ObjectId, Observed
@@ -45,25 +46,37 @@ def lease_id(environment: Environment) -> ObjectId:
 async def lease(
     cluster: Cluster, clock: Clock, environment: Environment, holder: str, stop: Stop, progress: Progress, *, wait: bool
 ) -> AsyncIterator[int]:
-    """Holds the Lease inside the block and yields the fence. Raises LeaseHeld; sets `stop` when the Lease is lost."""
-    held = await _acquire(cluster, clock, environment, holder, progress, wait=wait)
+    """Holds the Lease inside the block and yields the fence. Raises LeaseHeld, also when `stop` ends the wait; sets `stop` when it is lost.
+
+    A target that fell silent is not asked to take the Lease back: it ends by itself.
+    """
+    held = await _acquire(cluster, clock, environment, holder, stop, progress, wait=wait)
+    silent = False
     renewal = asyncio.create_task(_renew(cluster, clock, held, holder, stop))
     try:
         yield held.fence
+    except Unreachable:
+        silent = True
+        raise
     finally:
         renewal.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await renewal
         with contextlib.suppress(Unreachable):
-            await cluster.put(_body(environment.id, held.standing, "", held.fence, clock.now()))
+            if not silent:
+                await cluster.put(_body(environment.id, held.standing, "", held.fence, clock.now()))
 
 
-async def _acquire(cluster: Cluster, clock: Clock, environment: Environment, holder: str, progress: Progress, *, wait: bool) -> Held:
-    said = False
-    waited_until = clock.now() + timedelta(seconds=SECONDS * 2)
+async def _acquire(
+    cluster: Cluster, clock: Clock, environment: Environment, holder: str, stop: Stop, progress: Progress, *, wait: bool
+) -> Held:
+    began = clock.now()
+    first: Observed | None = None
     while True:
         standing = await cluster.read(lease_id(environment))
         owner = _holder(standing, clock.now())
+        if first is not None and standing is not None and _is_silent(first, standing, clock.now() - began):
+            owner = ""
         if not owner or owner == holder:
             fence = _fence(standing) + 1
             answer = await cluster.put(_body(environment.id, standing, holder, fence, clock.now()))
@@ -72,14 +85,28 @@ async def _acquire(cluster: Cluster, clock: Clock, environment: Environment, hol
                     return Held(fence, _observed(environment, body))
                 case Refused(status=409):
                     continue
-                case Refused(message=message):
-                    raise Unreachable(f"the Lease cannot be written: {message}", "fleet doctor")
-        if not wait or clock.now() >= waited_until:
+                case Refused(message=message) as no:
+                    raise Unreachable(f"the Lease cannot be written: {message}", fix(no))
+        if not wait or stop.is_set() or clock.now() - began > timedelta(seconds=SECONDS + 1):
             raise LeaseHeld(owner)
-        if not said:
+        if first is None:
             progress.say(f"{owner} holds the Lease; waiting up to {SECONDS} s for it to end")
-            said = True
-        await clock.sleep(1)
+            first = standing
+        await _pause(clock, stop)
+
+
+async def _pause(clock: Clock, stop: Stop) -> None:
+    """A second, or until somebody asks to stop."""
+    ends = [asyncio.ensure_future(clock.sleep(1)), asyncio.ensure_future(stop.wait())]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for task in ends:
+        task.cancel()
+    await asyncio.gather(*ends, return_exceptions=True)
+
+
+def _is_silent(first: Observed, now: Observed, watched: timedelta) -> bool:
+    """Whether a holder did not renew while we watched for as long as a Lease lasts: its clock may be ahead of ours."""
+    return first.resource_version == now.resource_version and watched >= timedelta(seconds=_duration(now))
 
 
 async def _renew(cluster: Cluster, clock: Clock, held: Held, holder: str, stop: Stop) -> None:
@@ -103,15 +130,21 @@ def _holder(standing: Observed | None, now: datetime) -> str:
     if standing is None:
         return ""
     spec = standing.body.get("spec", {})
-    renewed = datetime.fromisoformat(spec["renewTime"])
-    if now - renewed > timedelta(seconds=spec.get("leaseDurationSeconds", SECONDS)):
+    try:
+        renewed = datetime.fromisoformat(spec.get("renewTime") or "")
+    except ValueError:  # nobody who holds it leaves it out
         return ""
-    holder: str = spec.get("holderIdentity", "")
-    return holder
+    if now - renewed > timedelta(seconds=_duration(standing)):
+        return ""
+    return str(spec.get("holderIdentity") or "")
+
+
+def _duration(standing: Observed) -> int:
+    return int(standing.body.get("spec", {}).get("leaseDurationSeconds") or SECONDS)
 
 
 def _fence(standing: Observed | None) -> int:
-    return int(standing.body.get("spec", {}).get("leaseTransitions", 0)) if standing else 0
+    return int(standing.body.get("spec", {}).get("leaseTransitions") or 0) if standing else 0
 
 
 def _body(environment_id: str, standing: Observed | None, holder: str, fence: int, now: datetime) -> Body:

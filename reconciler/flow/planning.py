@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.changes import changes
 from reconciler.core.differ import differ
-from reconciler.core.ownership import strippable
+from reconciler.core.handover import handed_over
+from reconciler.core.identity import moved, record_id
+from reconciler.core.ownership import is_ours, strippable
 from reconciler.core.plan import Revision, plan
 from reconciler.core.render import render
 from reconciler.core.world import Options, World, behold
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
 from reconciler.model.findings import Finding
-from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
-from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, ObjectId
+from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, ObjectId, Observed
 from reconciler.model.plan import Plan
-from reconciler.ports import Accepted, Answer, Cluster
+from reconciler.ports import Accepted, Answer, Cluster, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,21 @@ class Planned:
     """Objects that can be previewed only once their namespace is there."""
 
 
-async def observe(cluster: Cluster, environment: Environment) -> World:
-    """Everything with our environment's label, by a few LISTs."""
-    return behold(await cluster.list({ENVIRONMENT_LABEL: environment.id}, SHAPES))
+class EnvironmentMoved(Exception):
+    """The environment has another id than when it was installed. `finding` says which and where."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+async def observe(cluster: Cluster, graph: Graph) -> World:
+    """Everything with our environment's label, by a few LISTs. Raises EnvironmentMoved when the target knows the environment by another id."""
+    recorded = await cluster.read(record_id(graph))
+    if wrong := moved(graph, recorded):
+        raise EnvironmentMoved(wrong)
+    found = await cluster.list({ENVIRONMENT_LABEL: graph.environment.id}, SHAPES)
+    return replace(behold(found), is_recorded=recorded is not None)
 
 
 async def make_plan(
@@ -49,12 +62,16 @@ async def make_plan(
     equality: Equality,
     findings: Iterable[Finding] = (),
 ) -> Planned:
-    """What an apply of `graph` would do to the target."""
-    world = await observe(cluster, graph.environment)
-    desired = render(graph, kinds)
+    """What an apply of `graph` would do to the target. Raises EnvironmentMoved."""
+    world = await observe(cluster, graph)
+    desired = tuple(handed_over(manifest, world.objects.get(manifest.id)) for manifest in render(graph, kinds))
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = differ(chosen, world.objects, equality.is_equal)
     previews, deferred = await _previews(cluster, suspects, world, options)
+    found = await _unlabelled(cluster, previews, world)
+    if found:
+        world = replace(world, objects={**world.objects, **found})
+        previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options)
     _remember(suspects, previews, world, equality)
     made = plan(graph, desired, world, previews, revision, options, findings)
     return Planned(made, graph, desired, world, options, deferred)
@@ -72,12 +89,29 @@ async def _previews(
     return previews, deferred
 
 
+async def _unlabelled(cluster: Cluster, previews: Mapping[ObjectId, Answer], world: World) -> dict[ObjectId, Observed]:
+    """Objects that the inventory knows by their uid and that we have applied, but whose label somebody took away: drift, not strangers."""
+    there = [id for id, answer in previews.items() if id in world.inventory.entries and id not in world.objects and _stands(answer)]
+    found = [observed for observed in await fan(there, cluster.read) if observed is not None]
+    return {one.id: one for one in found if is_ours(one.body) and one.uid == world.inventory.entries[one.id].uid}
+
+
+def _stands(answer: Answer) -> bool:
+    match answer:
+        case Accepted(created=created):
+            return not created
+        case Refused(managers=managers):
+            return bool(managers)
+
+
 async def preview(cluster: Cluster, manifests: Iterable[Manifest], world: World, options: Options) -> dict[ObjectId, Answer]:
     """The server's answer to each, by dry-run: forced on what is ours, never on foreign objects unless they are adopted."""
 
     async def ask(manifest: Manifest) -> tuple[ObjectId, Answer]:
         force = manifest.id in world.objects or options.adopt
-        return manifest.id, await cluster.apply(manifest.body, dry_run=True, force=force)
+        answer = await cluster.apply(manifest.body, dry_run=True, force=force)
+        # That it would be created is all there is to know of a new object; the bodies of thousands are not kept.
+        return manifest.id, Accepted({}, created=True) if isinstance(answer, Accepted) and answer.created else answer
 
     return dict(await fan(manifests, ask))
 

@@ -6,12 +6,18 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.core.guard import taken_down
 from reconciler.core.health import Failed, Progressing
+from reconciler.core.refusals import fix
 from reconciler.model.manifests import ObjectId
-from reconciler.model.plan import Block, Delete, Plan
+from reconciler.model.plan import Block, Delete, Plan, Update
 from reconciler.model.result import Outcome, Status
 from reconciler.ports import Refused
 
 SHOWN = 5
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 object`, `2 objects`."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def nothing() -> str:
@@ -28,13 +34,16 @@ def applied(outcomes: Iterable[Outcome]) -> str:
 
 def completed(outcomes: Iterable[Outcome]) -> str:
     """A run that did everything."""
+    outcomes = tuple(outcomes)
+    if not outcomes:
+        return f"{nothing()} Only the inventory was not up to date; now it is."
     return f"Applied: {applied(outcomes).removesuffix(' so far')}."
 
 
 def blocked(blocks: tuple[Block, ...]) -> str:
     """A run that was refused before any write."""
     lines = [f"{block.id}: {block.reason}; {block.fix}" for block in blocks[:SHOWN]]
-    return _list(f"Refused: {len(blocks)} objects cannot be written. Nothing was written.", lines, len(blocks))
+    return _list(f"Refused: {counted(len(blocks), 'object')} cannot be written. Nothing was written.", lines, len(blocks))
 
 
 def locked(holder: str) -> str:
@@ -42,10 +51,25 @@ def locked(holder: str) -> str:
     return f"{holder} holds the Lease of this environment. Nothing was written. Wait for it to end, or let it do the work."
 
 
+def never_begun(why: str) -> str:
+    """The target did not answer, and no write was sent."""
+    return f"{why}. Nothing was written."
+
+
+def lost(why: str, fix: str, outcomes: Iterable[Outcome], steps: int) -> str:
+    """The target stopped answering in the middle."""
+    outcomes = tuple(outcomes)
+    rest = steps - len(outcomes)
+    return (
+        f"The target stopped answering: {why} ({applied(outcomes)}; of {rest} more steps it is not known, or they were not begun).\n"
+        f"The inventory knows all that may have been written. {fix[:1].upper()}{fix[1:]}, then apply again to go on."
+    )
+
+
 def preflight(refused: Mapping[ObjectId, Refused], outcomes: Iterable[Outcome]) -> str:
     """The server refused something once its namespace was there."""
-    lines = [f"{id}: {answer.status} {answer.reason}: {answer.message}" for id, answer in list(refused.items())[:SHOWN]]
-    head = f"The preflight refused {len(refused)} objects. Only namespaces were written ({applied(outcomes)})."
+    lines = [f"{id}: {answer.status} {answer.reason}: {answer.message}; {fix(answer)}" for id, answer in list(refused.items())[:SHOWN]]
+    head = f"The preflight refused {counted(len(refused), 'object')}. Only namespaces were written ({applied(outcomes)})."
     return _list(head, lines, len(refused))
 
 
@@ -53,7 +77,7 @@ def failed(outcomes: Iterable[Outcome], rest: int) -> str:
     """Writes failed."""
     outcomes = tuple(outcomes)
     bad = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
-    head = f"{len(bad)} writes failed ({applied(outcomes)}, {rest} not tried). The inventory knows what was written; apply again to go on."
+    head = f"{counted(len(bad), 'write')} failed ({applied(outcomes)}, {rest} not tried). The inventory knows what was written; apply again to go on."
     return _list(head, [f"{outcome.id}: {outcome.reason}" for outcome in bad[:SHOWN]], len(bad))
 
 
@@ -76,10 +100,12 @@ def late(what: str, slow: Mapping[ObjectId, Progressing], rest: int, seconds: fl
 
 def held(plan: Plan, environment: str) -> str:
     """Guards hold deletions."""
-    number = taken_down(plan.steps)
-    owners = sorted({step.owner for step in plan.steps if isinstance(step, Delete) and step.guarded})
+    steps = [step for step in plan.steps if isinstance(step, Delete | Update) and step.guarded]
+    number = taken_down(steps)
+    owners = sorted({step.owner if isinstance(step, Delete) else str(step.manifest.owner) for step in steps})
     head = (
-        f"Everything else is applied. Guards hold {number} deletions of {len(owners)} resources: more than this environment lets go at once.\n"
+        f"Everything else is applied. Guards hold {counted(number, 'step')} that would take down {counted(len(owners), 'resource')}:"
+        " a namespace, a claim, or more than this environment lets go at once.\n"
         f"If that is meant: fleet apply --env {environment} --allow-delete={number}"
     )
     return _list(head, owners[:SHOWN], len(owners))

@@ -35,7 +35,6 @@ async def _update(cluster: Cluster, step: Update, revision: str) -> Answer:
         answer = await cluster.patch_managers(observed, step.strips)
         if isinstance(answer, Accepted):
             observed = _seen(step.manifest.id, answer.body)
-    before = owned_values(step.observed.body, fields_of(step.observed.body) or {})
     for _ in range(TRIES):
         answer = await cluster.apply(_body(step.manifest.body, revision, observed), dry_run=False, force=True)
         if not (isinstance(answer, Refused) and answer.status == 409):
@@ -43,11 +42,15 @@ async def _update(cluster: Cluster, step: Update, revision: str) -> Answer:
         now = await cluster.read(step.manifest.id)
         if now is None or now.uid != step.observed.uid:
             return Refused(409, "Conflict", "it was replaced while this ran; plan again")
-        if not step.strips and owned_values(now.body, fields_of(now.body) or {}) != before:
+        if not step.strips and _ours(now) != _ours(step.observed):
             return Refused(409, "Conflict", "somebody changed it while this ran; plan again")
         observed = now
     assert answer is not None
     return answer
+
+
+def _ours(observed: Observed) -> Any:
+    return owned_values(observed.body, fields_of(observed.body) or {})
 
 
 async def remove(cluster: Cluster, step: Delete) -> Outcome:

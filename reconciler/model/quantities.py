@@ -45,17 +45,25 @@ def _bounded(amount: float, value: Any) -> int:
     return round(amount)
 
 
+def format_count(number: int) -> str:
+    """The canonical Kubernetes spelling of so many things: `2k`, `1500` (apimachinery `resource.Quantity`, DecimalSI)."""
+    for unit in ("T", "G", "M", "k"):
+        if number and number % _UNITS[unit] == 0:
+            return f"{number // _UNITS[unit]}{unit}"
+    return str(number)
+
+
 def format_memory(amount: int) -> str:
-    """The canonical Kubernetes spelling of so many bytes: `512Mi`."""
+    """The canonical Kubernetes spelling of so many bytes: `512Mi`; what no binary unit divides is counted in tens."""
     for unit in ("Ti", "Gi", "Mi", "Ki"):
         if amount and amount % _UNITS[unit] == 0:
             return f"{amount // _UNITS[unit]}{unit}"
-    return str(amount)
+    return format_count(amount)
 
 
 def format_cpu(millicores: int) -> str:
     """The canonical Kubernetes spelling of so many millicores: `250m`, `2`."""
-    return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
+    return f"{millicores}m" if millicores % 1000 else format_count(millicores // 1000)
 
 
 def format_duration(milliseconds: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.core import choose, environment, place, resolve
+from reconciler.core import choose, environment, identity, place, resolve
 from reconciler.core.codes import table
 from reconciler.kinds import KINDS
 from reconciler.model.findings import Code
@@ -12,5 +12,5 @@ from reconciler.model.findings import Code
 
 def codes() -> Mapping[str, Code]:
     """By id, in alphabetical order. Rules of policy packs have codes of their own, which their repository declares."""
-    found = table(KINDS, choose.CODES, environment.CODES, place.CODES, resolve.CODES)
+    found = table(KINDS, choose.CODES, environment.CODES, identity.CODES, place.CODES, resolve.CODES)
     return dict(sorted(found.items()))

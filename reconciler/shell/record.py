@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,12 +19,11 @@ from reconciler.shell.ledgers import open_ledger
 
 
 class Record:
-    """One run while it goes on."""
+    """One run while it goes on. Its history is written beside it, by a thread: opening a database takes as long as a hundred writes."""
 
-    def __init__(self, ledger: Ledger | None, run: RunRecord, planned: Planned) -> None:
-        self._ledger, self._run = ledger, run
-        if ledger is not None:
-            ledger.begin(run, planned.plan)
+    def __init__(self, worker: Executor, root: Path, run: RunRecord, planned: Planned) -> None:
+        self._worker, self._run = worker, run
+        self._ledger = worker.submit(_begun, root, run, planned) if not planned.plan.is_empty else None
 
     def finish(self, result: Result, now: datetime) -> None:
         """How it ended."""
@@ -31,13 +31,18 @@ class Record:
             return
         summary = {status.value: result.count(status) for status in Status}
         ended = replace(self._run, state=state_of(result.ending), ended=now, summary=summary, message=result.message)
-        self._ledger.finish(ended, result)
+        self._worker.submit(self._ledger.result().finish, ended, result).result()
+
+
+def _begun(root: Path, run: RunRecord, planned: Planned) -> Ledger:
+    ledger = open_ledger(root)
+    ledger.begin(run, planned.plan)
+    return ledger
 
 
 @contextmanager
 def recording(root: Path, planned: Planned, settings: Settings, now: datetime) -> Iterator[Record]:
     """A record of a run that is about to begin; a run with nothing to do leaves none."""
-    ledger = None if planned.plan.is_empty else open_ledger(root)
     run = RunRecord(
         id=uuid.uuid4().hex[:12],
         environment=planned.plan.environment,
@@ -48,7 +53,8 @@ def recording(root: Path, planned: Planned, settings: Settings, now: datetime) -
         ended=None,
         author=getpass.getuser(),
     )
-    yield Record(ledger, run, planned)
+    with ThreadPoolExecutor(1, "ledger") as worker:
+        yield Record(worker, root, run, planned)
 
 
 def state_of(ending: Ending) -> RunState:

@@ -14,12 +14,12 @@ from reconciler.core.plan import Revision
 from reconciler.core.world import Options
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import Stop
-from reconciler.flow.planning import Planned, make_plan
+from reconciler.flow.planning import EnvironmentMoved, Planned, make_plan
 from reconciler.kinds import KINDS
 from reconciler.model.graph import Graph
 from reconciler.ports import Cluster, Unreachable
 from reconciler.shell.exits import Exit
-from reconciler.shell.refusal import Refusal
+from reconciler.shell.refusal import Refusal, refused_by
 from reconciler.shell.targets import connected
 
 T = TypeVar("T")
@@ -62,8 +62,10 @@ def run(work: Callable[[Stop], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(main())
+    except EnvironmentMoved as other:
+        raise refused_by(other.finding, Exit.FINDINGS) from None
     except Unreachable as lost:
-        raise Refusal(str(lost), lost.fix, Exit.PARTLY if lost.ambiguous else Exit.USAGE) from None
+        raise Refusal(str(lost), lost.fix) from None
 
 
 async def unless_stopped(stop: Stop, work: Awaitable[T]) -> T:

@@ -331,3 +331,15 @@ async def test_watch_does_not_see_objects_of_others(target: Target):
         await target.applied(stranger)
         await target.applied(target.config("second"))
         assert (await next_event(events)).observed.id.name == "second"
+
+
+@pytest.mark.parametrize(("spoil", "field"), [({"replicsa": 1}, "spec.replicsa"), ({"replicas": "many"}, "spec.replicas")])
+async def test_body_that_is_no_deployment_is_refused_with_its_field(target: Target, spoil: dict[str, object], field: str):
+    if target.name != "kube-apiserver":
+        pytest.skip("only a kube-apiserver knows what a Deployment looks like")
+    body = target.deployment()
+    body["spec"] |= spoil
+    answer = refused(await target.ours.apply(body, dry_run=True, force=True), 422)
+    assert field in answer.fields
+    assert field in answer.message
+    assert not isinstance(await target.ours.put(body), Accepted)

@@ -175,6 +175,13 @@ async def test_refusal_without_a_status_is_told_as_what_it_is(broken: Target, pr
     assert "an HTML page (Access denied)" in answer.message
 
 
+async def test_body_of_the_wrong_shape_is_not_tried_again(broken: Target, proxy: FaultProxy):
+    proxy.fail(status(500, "", "failed to create typed patch object (x; v1): .data.x: expected string, got 5"), "PATCH")
+    answer = refused(await broken.ours.apply(broken.config(), dry_run=True, force=True), 422)
+    assert answer.fields == ("data.x",)
+    assert len(proxy.seen) == 1
+
+
 async def test_webhook_that_always_fails_is_an_answer(broken: Target, proxy: FaultProxy):
     proxy.fail(status(500, "InternalError", "failed calling webhook"), "PATCH", times=99)
     answer = refused(await broken.ours.apply(broken.config(), dry_run=True, force=True), 500)

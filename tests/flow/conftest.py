@@ -72,12 +72,14 @@ class Person:
         return await make_plan(self.cluster, graph, KINDS, Revision(repo.revision), Options(**options), self.equality)
 
     async def apply(self, repo: Repo, settings: dict[str, object] | None = None, **options: object) -> Result:
-        planned = await self.plan(repo, **options)
-        how = Settings(**{"holder": "tester", "revision": repo.revision, "wave_seconds": 60, **(settings or {})})
+        return await self.carry_out(await self.plan(repo, **options), settings)
+
+    async def carry_out(self, planned: Planned, settings: dict[str, object] | None = None) -> Result:
+        how = Settings(**{"holder": "tester", "revision": planned.plan.revision, "wave_seconds": 60, **(settings or {})})
         return await apply(planned, self.cluster, self.clock, self.heard, self.stop, how)
 
     async def world(self, repo: Repo) -> World:
-        return await observe(self.cluster, repo.graph().environment)
+        return await observe(self.cluster, repo.graph())
 
     async def live(self) -> dict[ObjectId, Observed]:
         found = await self.cluster.list({ENVIRONMENT_LABEL: "test-test"}, SHAPES)

@@ -5,10 +5,9 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 
-from reconciler.shell.cli import cli
+from tests.commands import parsed
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "ROLLBACK_PROCEDURE.md").read_text()
@@ -35,9 +34,7 @@ def test_there_are_blocks_and_each_is_a_script():
 
 @pytest.mark.parametrize("words", fleet_commands(), ids=" ".join)
 def test_every_command_and_option_exists(words):
-    command = cli.get_command(click.Context(cli), words[0])
-    assert command is not None, f"there is no fleet {words[0]}"
-    command.make_context(words[0], words[1:])
+    assert parsed(words)
 
 
 def test_every_file_that_is_named_exists():

@@ -20,27 +20,27 @@ def with_variable(text: str, line: str) -> str:
     return text.rstrip("\n") + f"\n  env: {{{line}}}\n"
 
 
-def test_what_was_applied_is_live_and_a_second_apply_writes_nothing(applied: Desk) -> None:
-    before = applied.live()
+def test_what_was_applied_is_live_and_a_second_apply_writes_nothing(each_applied: Desk) -> None:
+    before = each_applied.live()
     assert len(before) > 150
-    assert applied.inventory() == set(before)
-    again = applied.apply()
+    assert each_applied.inventory() == set(before)
+    again = each_applied.apply()
     assert again.code == 0
     assert "No changes" in again.out
-    assert applied.live() == before
-    assert applied.fleet("plan", "--exit-code").code == 0
+    assert each_applied.live() == before
+    assert each_applied.fleet("plan", "--exit-code").code == 0
 
 
-def test_a_deleted_object_is_named_by_drift_and_only_it_is_repaired(applied: Desk) -> None:
-    before = applied.live()
-    applied.ask("DELETE", applied.deployment("executor"))
-    drift = applied.fleet("drift")
+def test_a_deleted_object_is_named_by_drift_and_only_it_is_repaired(each_applied: Desk) -> None:
+    before = each_applied.live()
+    each_applied.ask("DELETE", each_applied.deployment("executor"))
+    drift = each_applied.fleet("drift")
     assert drift.code == 1
     assert "executor" in drift.out
-    assert applied.apply().code == 0
-    after = applied.live()
-    assert {name for name in before if after.get(name) != before[name]} == {f"Deployment/{applied.namespace('agents')}/executor"}
-    assert applied.fleet("drift").code == 0
+    assert each_applied.apply().code == 0
+    after = each_applied.live()
+    assert {name for name in before if after.get(name) != before[name]} == {f"Deployment/{each_applied.namespace('agents')}/executor"}
+    assert each_applied.fleet("drift").code == 0
 
 
 def test_an_edit_by_hand_is_named_and_put_back(applied: Desk) -> None:
@@ -110,24 +110,24 @@ def test_ctrl_c_leaves_a_consistent_inventory(desk: Desk) -> None:
     assert desk.inventory() == set(desk.live())
 
 
-def test_a_wave_stops_at_a_sick_service_and_goes_on_when_it_is_mended(applied: Desk) -> None:
+def test_a_wave_stops_at_a_sick_service_and_goes_on_when_it_is_mended(each_applied: Desk) -> None:
     for name in ("service-registry", "executor"):
         path = f"specs/services/agents/{name}.yaml"
-        applied.write(path, with_variable(applied.read(path), "RELEASE: 'two'"))
-    applied.commit("two services edited, in two waves")
-    applied.stage("service-registry", "failed")
-    executor = applied.ask("GET", applied.deployment("executor"))["metadata"]["resourceVersion"]
-    stopped = applied.apply()
+        each_applied.write(path, with_variable(each_applied.read(path), "RELEASE: 'two'"))
+    each_applied.commit("two services edited, in two waves")
+    each_applied.stage("service-registry", "failed")
+    executor = each_applied.ask("GET", each_applied.deployment("executor"))["metadata"]["resourceVersion"]
+    stopped = each_applied.apply()
     assert stopped.code == 3, stopped.said
     assert "service-registry" in stopped.said
-    assert applied.ask("GET", applied.deployment("executor"))["metadata"]["resourceVersion"] == executor
-    assert applied.fleet("status").code == 3
-    still = applied.apply()
+    assert each_applied.ask("GET", each_applied.deployment("executor"))["metadata"]["resourceVersion"] == executor
+    assert each_applied.fleet("status").code == 3
+    still = each_applied.apply()
     assert still.code == 3, still.said
-    applied.stage("service-registry", None)
-    done = applied.apply()
+    each_applied.stage("service-registry", None)
+    done = each_applied.apply()
     assert done.code == 0, done.said
-    assert "RELEASE" in json.dumps(applied.ask("GET", applied.deployment("executor")))
+    assert "RELEASE" in json.dumps(each_applied.ask("GET", each_applied.deployment("executor")))
 
 
 def test_a_service_that_was_sick_before_stops_nothing(applied: Desk) -> None:

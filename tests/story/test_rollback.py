@@ -27,27 +27,27 @@ def image_of(desk: Desk, name: str) -> str:
     return image
 
 
-def test_a_rollback_is_one_line_one_commit_and_one_deployment(desk: Desk) -> None:
-    locked(desk, "b", {"b": NEW, "a": OLD})
-    assert desk.apply().code == 0
-    assert image_of(desk, "service-registry").endswith(digest("b"))
-    done = desk.fleet("rollback", "service-registry", "--to", "prev", "--reason", "5xx after the bump")
+def test_a_rollback_is_one_line_one_commit_and_one_deployment(each_desk: Desk) -> None:
+    locked(each_desk, "b", {"b": NEW, "a": OLD})
+    assert each_desk.apply().code == 0
+    assert image_of(each_desk, "service-registry").endswith(digest("b"))
+    done = each_desk.fleet("rollback", "service-registry", "--to", "prev", "--reason", "5xx after the bump")
     assert done.code == 0, done.said
-    assert desk.git("show", "--numstat", "--format=", "HEAD").split() == ["1", "0", "specs/services/agents/service-registry.yaml"]
-    steps = desk.plan()["steps"]
-    assert [step["id"] for step in steps] == [f"apps/Deployment/{desk.namespace('agents')}/service-registry"]
-    assert desk.apply().code == 0
-    assert image_of(desk, "service-registry").endswith(digest("a"))
+    assert each_desk.git("show", "--numstat", "--format=", "HEAD").split() == ["1", "0", "specs/services/agents/service-registry.yaml"]
+    steps = each_desk.plan()["steps"]
+    assert [step["id"] for step in steps] == [f"apps/Deployment/{each_desk.namespace('agents')}/service-registry"]
+    assert each_desk.apply().code == 0
+    assert image_of(each_desk, "service-registry").endswith(digest("a"))
 
-    locked(desk, "c", {"c": NEWER, "b": NEW, "a": OLD})
-    assert desk.apply().code == 0
-    assert image_of(desk, "service-registry").endswith(digest("a"))
-    assert image_of(desk, "system-digital-twin").endswith(digest("c"))
-    assert OLD in desk.fleet("status").out
+    locked(each_desk, "c", {"c": NEWER, "b": NEW, "a": OLD})
+    assert each_desk.apply().code == 0
+    assert image_of(each_desk, "service-registry").endswith(digest("a"))
+    assert image_of(each_desk, "system-digital-twin").endswith(digest("c"))
+    assert OLD in each_desk.fleet("status").out
 
-    assert desk.fleet("release", "service-registry").code == 0
-    assert desk.apply().code == 0
-    assert image_of(desk, "service-registry").endswith(digest("c"))
+    assert each_desk.fleet("release", "service-registry").code == 0
+    assert each_desk.apply().code == 0
+    assert image_of(each_desk, "service-registry").endswith(digest("c"))
 
 
 def test_a_one_off_pins_one_service_and_touches_nothing_else(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -49,6 +50,7 @@ def collection_path(id: ObjectId, version: str | None = None) -> str:
     return f"{root}/namespaces/{quote(id.namespace, safe='')}/{shape.plural}" if shape.namespaced else f"{root}/{shape.plural}"
 
 
+@lru_cache(maxsize=64)
 def query(**values: str | int | None) -> str:
     """A query string without what is None."""
     return "?" + urlencode({name: value for name, value in values.items() if value is not None})

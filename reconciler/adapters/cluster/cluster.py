@@ -63,7 +63,9 @@ class KubernetesCluster:
         id, creating = identify(body), "resourceVersion" not in body["metadata"]  # what the port calls it
         path = collection_path(id, body["apiVersion"]) if creating else object_path(id, body["apiVersion"])
         data = orjson.dumps(body)
-        reply = await self._transport.send("POST" if creating else "PUT", path + query(fieldManager=self._manager), data, _JSON)
+        reply = await self._transport.send(
+            "POST" if creating else "PUT", path + query(fieldManager=self._manager, fieldValidation="Strict"), data, _JSON
+        )
         if reply.status == 409 and reply.ambiguous:
             live = await self.read(id)
             if live is not None and stands(body, live.body):

@@ -31,6 +31,8 @@ _REASONS = {
     500: "InternalError",
 }
 _LONGEST = 2000
+_MISSHAPEN = ("failed to create typed patch object", "failed to convert new object")
+_FIELD = re.compile(r"(?:^|\s)\.([A-Za-z][^\s:]*): ")
 
 
 def status_of(body: bytes) -> dict[str, Any]:
@@ -42,6 +44,11 @@ def status_of(body: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) and value.get("kind") == "Status" else {}
 
 
+def misshapen(status: int, body: bytes) -> bool:
+    """Whether this 500 of an apply only says that the object is wrong: an unknown field, a string for a number."""
+    return status == 500 and str(status_of(body).get("message", "")).startswith(_MISSHAPEN)
+
+
 def refused(status: int, body: bytes) -> Refused:
     """The answer no. Fields and managers come from the Status' causes (apimachinery `StatusCause`).
 
@@ -50,6 +57,8 @@ def refused(status: int, body: bytes) -> Refused:
     said = status_of(body)
     causes = [cause for cause in (said.get("details") or {}).get("causes") or () if isinstance(cause, dict)]
     fields = tuple(dict.fromkeys(cause["field"] for cause in causes if cause.get("field")))
+    if misshapen(status, body):
+        return Refused(422, "Invalid", said["message"][:_LONGEST], tuple(_FIELD.findall(said["message"])))
     if status == 422 and fields == ("metadata.uid",):
         return Refused(409, "Conflict", "this object was deleted and made again by somebody: " + said["message"], fields)
     managers = {match[1] for cause in causes if (match := _MANAGER.match(cause.get("message", "")))}

@@ -47,6 +47,7 @@ async def list_kind(transport: Transport, kind: Kind, labels: Mapping[str, str])
 
 async def _pages(transport: Transport, kind: Kind, labels: Mapping[str, str]) -> Listing | None:
     found: list[Observed] = []
+    known: dict[bytes, Any] = {}
     mark: str | None = None
     while True:
         path = kind.path + query(labelSelector=selector(labels), limit=PAGE, **{"continue": mark})
@@ -56,10 +57,19 @@ async def _pages(transport: Transport, kind: Kind, labels: Mapping[str, str]) ->
         if status == 404:
             return Listing((), None)
         page = decoded(transport, f"list {kind.shape.plural}", status, body)
-        found.extend(observed({"apiVersion": kind.version, "kind": kind.kind, **item}) for item in page["items"])
+        for item in page["items"]:
+            _share_fields(item, known)
+            found.append(observed({"apiVersion": kind.version, "kind": kind.kind, **item}))
         mark = page["metadata"].get("continue")
         if not mark:
             return Listing(tuple(found), page["metadata"]["resourceVersion"])
+
+
+def _share_fields(item: dict[str, Any], known: dict[bytes, Any]) -> None:
+    """Keep one copy of equal field sets: objects of one shape own the same fields, and those take as much memory as the objects."""
+    for entry in item["metadata"].get("managedFields", ()):
+        if "fieldsV1" in entry:
+            entry["fieldsV1"] = known.setdefault(orjson.dumps(entry["fieldsV1"]), entry["fieldsV1"])
 
 
 def decoded(transport: Transport, what: str, status: int, body: bytes) -> Any:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from multidict import CIMultiDict
@@ -24,7 +20,7 @@ from reconciler.adapters.cluster import failures
 from reconciler.adapters.cluster.credentials import Certificate, Identity, identify, renewable
 from reconciler.adapters.cluster.kubeconfig import Access
 from reconciler.adapters.cluster.openings import Openings
-from reconciler.ports import Unreachable
+from reconciler.adapters.cluster.route import proxy, tls_context
 
 CONNECTIONS = 50
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -86,7 +82,7 @@ class Transport:
         self._openings = Openings()
         self._cut_short = False
         self._connected = False
-        route = {"proxy": access.proxy or _proxy(access.server), "server_hostname": access.server_name}
+        route = {"proxy": access.proxy or proxy(access.server), "server_hostname": access.server_name}
         self._route: Any = {name: value for name, value in route.items() if value}
 
     async def send(self, method: str, path: str, data: bytes | None = None, content: str | None = None, accept: str | None = None) -> Reply:
@@ -110,7 +106,7 @@ class Transport:
             self._connected = True
             if status == 401:
                 door, renewed = await self._reopen(door, again=renewed), True
-            elif status not in _RETRIED or (status == 500 and tries >= _INTERNAL_TRIES and failures.status_of(body)):
+            elif status not in _RETRIED or _settled(status, tries, body):
                 return Reply(status, body, ambiguous)
             else:
                 ambiguous |= status != 429
@@ -179,7 +175,7 @@ class Transport:
     def _session(self, certificate: Certificate | None) -> aiohttp.ClientSession:
         """The session of this client certificate; those of earlier ones stay open for what still runs on them."""
         if certificate not in self._sessions:
-            connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=_tls(self.access, certificate))
+            connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls_context(self.access, certificate))
             headers = CIMultiDict([("Accept", "application/json"), ("User-Agent", "fleetwright"), *self.access.headers])
             limits = aiohttp.ClientTimeout(total=None, sock_connect=self.pace.connect, sock_read=self.pace.answer)
             session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=limits)
@@ -189,30 +185,9 @@ class Transport:
         return self._sessions[certificate]
 
 
-def _tls(access: Access, certificate: Certificate | None) -> ssl.SSLContext | bool:
-    if not access.server.startswith("https:"):
-        return True
-    try:
-        context = ssl.create_default_context(cadata=access.authority)
-        if access.insecure:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if certificate is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                both = Path(folder, "client.pem")
-                both.touch(mode=0o600)
-                both.write_text(certificate.certificate + "\n" + certificate.key)
-                context.load_cert_chain(both)
-    except (ssl.SSLError, ValueError):
-        raise Unreachable(
-            "the kubeconfig's certificates are not valid PEM, or do not match their key", "`kubectl config view` says more"
-        ) from None
-    return context
-
-
-def _proxy(server: str) -> str | None:
-    """The proxy that the environment names for this server, as kubectl takes it."""
-    parts = urlsplit(server)
-    return None if not parts.hostname or proxy_bypass(parts.hostname) else getproxies().get(parts.scheme)
+def _settled(status: int, tries: int, body: bytes) -> bool:
+    """Whether a 500 is an answer: it blames the object, or it says the same again and again."""
+    return failures.misshapen(status, body) or (status == 500 and tries >= _INTERNAL_TRIES and bool(failures.status_of(body)))
 
 
 def _retry_after(told: str | None) -> float:

@@ -63,6 +63,7 @@ ATOMIC = frozenset(
     }
 )
 """Objects that are one value: `x-kubernetes-map-type: atomic`."""
+MAPS = frozenset({"f:annotations", "f:binaryData", "f:data", "f:hard", "f:labels", "f:limits", "f:requests"})
 UNOWNED = frozenset(
     {"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "selfLink", "managedFields"}
 )
@@ -95,9 +96,9 @@ def _walk(value: Any, names: Path, path: Path, found: dict[Path, Any]) -> None:
     if isinstance(value, dict) and value and names[-1] not in ATOMIC:
         for name, child in value.items():
             _walk(child, (*names, name), (*path, f"f:{name}"), found)
-    elif isinstance(value, list) and value and names in SETS:
+    elif isinstance(value, list) and names[-2:] in SETS:
         found.update({(*path, "v:" + canonical.dumps(item).decode()): item for item in value})
-    elif isinstance(value, list) and value and (keys := list_keys(names)):
+    elif isinstance(value, list) and (keys := list_keys(names)):
         for item in value:
             _item(item, names, (*path, item_key(item, keys)), found)
     else:
@@ -111,6 +112,11 @@ def _item(item: Any, names: Path, path: Path, found: dict[Path, Any]) -> None:
     found[path] = None
     for name, child in item.items():
         _walk(child, (*names, name), (*path, f"f:{name}"), found)
+
+
+def maps(paths: Iterable[Path]) -> Paths:
+    """The maps that these fields make: whoever writes the first entry of one owns the map too, until it is empty."""
+    return frozenset(path[:-1] for path in paths if len(path) > 1 and path[-2] in MAPS)
 
 
 def encode(paths: Iterable[Path]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def _merge(live: Any, config: Any, names: Path) -> Any:
     if isinstance(live, dict) and isinstance(config, dict) and names[-1] not in ATOMIC:
         return _merge_fields(live, config, names)
     if isinstance(live, list) and isinstance(config, list):
-        if names in SETS:
+        if names[-2:] in SETS:
             return live + [item for item in config if item not in live]
         if keys := list_keys(names):
             return _merge_items(live, config, names, keys)
@@ -67,7 +67,7 @@ def _without(value: Any, tree: dict[str, Any], names: Path) -> Any:
         return _without_fields(value, tree, names)
     if not isinstance(value, list):
         return value
-    if names in SETS:
+    if names[-2:] in SETS:
         return [item for item in value if "v:" + canonical.dumps(item).decode() not in tree]
     keys = list_keys(names)
     out = []

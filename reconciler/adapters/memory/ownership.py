@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reconciler.adapters.memory.fields import Path, Paths, decode, dotted, encode, leaves, with_parents
+from reconciler.adapters.memory.fields import Path, Paths, decode, dotted, encode, leaves, maps, with_parents
 from reconciler.adapters.memory.merge import merged, without
 from reconciler.model.manifests import Body
 from reconciler.ports import Refused
@@ -112,7 +112,8 @@ class Changed:
         """What differs between two bodies."""
         old, new = leaves(before), leaves(after)
         written = frozenset(path for path, value in new.items() if path not in old or old[path] != value)
-        return cls(written, frozenset(path for path in old if path not in new))
+        removed = frozenset(path for path in old if path not in new)
+        return cls(written | (maps(new) - maps(old)), removed | (maps(old) - maps(new) - new.keys()))
 
 
 def _rid(owners: dict[Owner, Paths]) -> dict[Owner, Paths]:

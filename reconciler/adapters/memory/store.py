@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from reconciler.adapters.memory import admission, ownership
+from reconciler.adapters.memory.bodies import copied, stored_form
 from reconciler.adapters.memory.ownership import Owned, Owner
 from reconciler.adapters.memory.players import Player, ready
 from reconciler.model.manifests import MANAGER, Body, ObjectId, Observed, identify
@@ -73,7 +74,7 @@ class MemoryStore:
         before = self.objects.get(id)
         if before is None:
             return admission.not_found(id)
-        after = _copy(before)
+        after = copied(before)
         mutate(after)
         return self._write(id, before, after, Owner(manager, "Update", before["apiVersion"], subresource))
 
@@ -128,7 +129,7 @@ class MemoryStore:
         return self._commit(id, before, ownership.update(handled, {**kept.body, "metadata": {**metadata, **fixed}}, owner), dry_run=False)
 
     def _commit(self, id: ObjectId, before: Body | None, owned: Owned, *, dry_run: bool) -> Answer:
-        after = _copy(owned.body)
+        after = stored_form(owned.body)
         metadata = after["metadata"]
         if before is None:
             metadata |= {"uid": str(UUID(int=self.revision + 1, version=4)), "creationTimestamp": self._now()}
@@ -198,9 +199,3 @@ def _same(wanted: Observed, before: Body) -> Refused | None:
 
 def _specified(body: Body) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in {"metadata", "status"}}
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _copy(child) for name, child in value.items()}
-    return [_copy(child) for child in value] if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from reconciler.kinds.tenant.spec import Quotas, TenantSpec
 from reconciler.model.fleet import Resource
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import Draft, Stage
-from reconciler.model.quantities import format_cpu, format_memory
+from reconciler.model.quantities import format_count, format_cpu, format_memory
 
 STATE_ANNOTATION = "fleetwright.dev/state"
 PART_LABEL = "fleetwright.dev/part"
@@ -74,7 +74,7 @@ def _hard(quotas: Quotas, graph: Graph) -> dict[str, str]:
         # Kubernetes cannot count the memory of a shared GPU, but it can refuse the share altogether.
         hard.update({f"requests.{gpu.share}": "0" for machine in graph.environment.machines.values() if (gpu := machine.gpu) is not None})
     if quotas.objects is not None:
-        hard.update(dict.fromkeys(_COUNTED, str(quotas.objects)))
+        hard.update(dict.fromkeys(_COUNTED, format_count(quotas.objects)))
     return dict(sorted(hard.items()))
 
 

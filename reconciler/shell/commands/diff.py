@@ -15,6 +15,7 @@ from reconciler.shell.exits import Exit
 from reconciler.shell.options import color_option, colored, environment_option, output_option, repository_option, service_option
 from reconciler.shell.session import run, session, unless_stopped
 from reconciler.shell.subjects import chosen
+from reconciler.shell.targets import place_of
 from reconciler.shell.workspace import Workspace, open_workspace
 
 
@@ -34,7 +35,7 @@ def command(env: str | None, services: tuple[str, ...], output: str, repo: Path 
     refs = chosen(workspace.reading.fleet, services)
     graph = workspace.graph(workspace.environment(env))
     made = run(lambda stop: planned(workspace, graph, Options(only=frozenset(map(str, refs))), stop))
-    click.echo(shown(made, output, color=colored(color)), nl=False)
+    click.echo(shown(made, graph, output, color=colored(color)), nl=False)
     raise SystemExit(Exit.FINDINGS if made.steps else Exit.OK)
 
 
@@ -44,12 +45,13 @@ async def planned(workspace: Workspace, graph: Graph, options: Options, stop: St
         return (await unless_stopped(stop, target.plan(options))).plan
 
 
-def shown(made: Plan, output: str, *, color: bool) -> str:
+def shown(made: Plan, graph: Graph, output: str, *, color: bool) -> str:
     """Differences as text or JSON."""
     if output == "json":
         from reconciler.shell.report.plan_json import plan_json
 
-        return plan_json(made)
+        return plan_json(made, graph, place=place_of(graph.environment))
     from reconciler.shell.report.diff_text import diff_text
 
-    return diff_text(made, color=color)
+    said = diff_text(made, color=color)
+    return said + "(simulated: no container runs there)\n" if graph.environment.simulated and made.steps else said

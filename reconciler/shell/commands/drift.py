@@ -42,13 +42,13 @@ def command(env: str | None, output: str, repo: Path | None, color: str) -> None
     last = _applied(workspace, inventory.revision)
     before = last.graph(last.environment(graph.environment.name))
     made = run(lambda stop: planned(last, before, Options(prune=False), stop))
-    click.echo(shown(made, output, color=colored(color)), nl=False)
+    click.echo(shown(made, before, output, color=colored(color)), nl=False)
     raise SystemExit(Exit.FINDINGS if made.steps else Exit.OK)
 
 
 async def _inventory(workspace: Workspace, graph: Graph, stop: Stop) -> Inventory:
     async with session(workspace.root, graph, revision_of(workspace)) as target:
-        return (await unless_stopped(stop, observe(target.cluster, graph.environment))).inventory
+        return (await unless_stopped(stop, observe(target.cluster, graph))).inventory
 
 
 def _applied(workspace: Workspace, revision: str) -> Workspace:

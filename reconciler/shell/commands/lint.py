@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -68,6 +67,8 @@ def _report(found: tuple[Finding, ...], output: str, *, color: bool) -> str:
 
             return github(found)
         case "sarif":
+            from importlib.metadata import version
+
             from reconciler.core.codes import table
             from reconciler.shell.report.sarif import sarif
 

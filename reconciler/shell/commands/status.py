@@ -53,7 +53,7 @@ def command(names: tuple[str, ...], env: str | None, everything: bool, output: s
 
 async def _observed(workspace: Workspace, graph: Graph, stop: Stop) -> World:
     async with session(workspace.root, graph, revision_of(workspace)) as target:
-        return await unless_stopped(stop, observe(target.cluster, graph.environment))
+        return await unless_stopped(stop, observe(target.cluster, graph))
 
 
 def _is_bad(condition: Condition) -> bool:

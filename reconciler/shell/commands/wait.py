@@ -56,7 +56,7 @@ def command(names: tuple[str, ...], timeout: str, env: str | None, repo: Path | 
 
 async def _wait(workspace: Workspace, graph: Graph, refs: tuple[Ref, ...], seconds: float, stop: Stop) -> dict[ObjectId, Health]:
     async with session(workspace.root, graph, revision_of(workspace)) as target:
-        world = await unless_stopped(stop, observe(target.cluster, graph.environment))
+        world = await unless_stopped(stop, observe(target.cluster, graph))
         wanted = {id: seen for id, seen in world.objects.items() if waits(seen.body) and (not refs or _owner(seen) in refs)}
         missing = [ref for ref in refs if ref not in {_owner(seen) for seen in wanted.values()}]
         if missing:

@@ -1,0 +1,63 @@
+"""The account of a run: what it has done so far, and what became of each object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.core.health import Health, Healthy, waits
+from reconciler.flow.planning import Planned
+from reconciler.model.manifests import ObjectId
+from reconciler.model.plan import step_id
+from reconciler.model.result import Ending, Outcome, Result, Status
+
+
+@dataclass(slots=True)
+class Account:
+    """What a run has done so far."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    uids: dict[ObjectId, str] = field(default_factory=dict)
+    """Of what was written."""
+    health: dict[ObjectId, Health] = field(default_factory=dict)
+    """As last seen, of what was waited for."""
+
+    def has_failed(self) -> bool:
+        """Whether a write failed."""
+        return any(outcome.status is Status.FAILED for outcome in self.outcomes)
+
+    @property
+    def gone(self) -> frozenset[ObjectId]:
+        """What was deleted."""
+        return frozenset(outcome.id for outcome in self.outcomes if outcome.action == "delete" and outcome.status is Status.DONE)
+
+    @property
+    def done(self) -> frozenset[ObjectId]:
+        """Everything that has an outcome."""
+        return frozenset(outcome.id for outcome in self.outcomes)
+
+    def rest(self, planned: Planned) -> int:
+        """How many steps were not tried."""
+        done = self.done
+        return sum(step_id(step) not in done for step in planned.plan.steps)
+
+    def unwell(self, planned: Planned) -> frozenset[ObjectId]:
+        """What this run or one before it changed, and nobody has seen healthy since."""
+        workloads = {manifest.id for manifest in planned.desired if waits(manifest.body)}
+        changed = (self.uids.keys() & workloads) | awaited(planned)
+        return frozenset(id for id in changed if not isinstance(self.health.get(id), Healthy))
+
+    def result(self, planned: Planned, ending: Ending, message: str) -> Result:
+        """The result of the run: every step of the plan has an outcome in it."""
+        done = self.done
+        skipped = tuple(
+            Outcome(step_id(step), type(step).__name__.lower(), Status.SKIPPED, ending.value)
+            for step in planned.plan.steps
+            if step_id(step) not in done
+        )
+        return Result(planned.plan.hash, (*self.outcomes, *skipped), ending, message)
+
+
+def awaited(planned: Planned) -> frozenset[ObjectId]:
+    """What a run before this one changed and did not see healthy: this run waits for it, too."""
+    world = planned.world
+    return frozenset(id for id, entry in world.inventory.entries.items() if entry.awaited and id in world.objects)
