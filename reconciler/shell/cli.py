@@ -50,6 +50,18 @@ class Commands(click.Group):
         command: click.Command = importlib.import_module(f"reconciler.shell.commands.{cmd_name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. Output that cannot be written ends it here: click would take a reader that is gone for a failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `fleet plan | head`
+            _hush()
+            raise click.exceptions.Exit(Exit.OK) from None
+        except OSError as fault:  # as a rule a full disk behind stdout
+            aside(f"error: {fault.filename or 'the output'} cannot be used: {fault.strerror or fault}")
+            _hush()
+            raise click.exceptions.Exit(Exit.USAGE) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands without importing any."""
         with formatter.section("Commands"):
@@ -90,12 +102,6 @@ def run() -> int:
     except click.Abort:
         aside("interrupted; nothing was written")
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # `fleet plan | head` is no fault
-        _hush()
-    except OSError as fault:  # a full disk behind stdout, as a rule
-        aside(f"error: {fault.filename or 'the output'} cannot be used: {fault.strerror or fault}")
-        _hush()
-        return Exit.USAGE
     return Exit.OK
 
 

@@ -69,7 +69,7 @@ async def _rights(checkup: Checkup) -> Check:
     verbs: dict[str, list[str]] = defaultdict(list)
     for right in denied:
         verbs[right.target].append(right.verb)
-    told = _some(f"{', '.join(words)} {target}" for target, words in verbs.items())
+    told = "; ".join(f"{', '.join(words)} {target}" for target, words in verbs.items())
     return Check("rights", State.FAIL, f"{len(denied)} are missing: {told}", "let a cluster administrator bind a role with them")
 
 

@@ -6,6 +6,9 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 
+from pydantic import ValidationError
+
+from reconciler.core.holds import PREV
 from reconciler.core.world import Options
 from reconciler.model.fleet import Fleet
 from reconciler.model.holds import Hold
@@ -40,7 +43,13 @@ def forced_holds(refs: tuple[Ref, ...]) -> Mapping[Ref, Hold]:
         return {}
     if not refs:
         raise Refusal(f"{FORCED} is set and no service is named", f"add --service NAME, or unset {FORCED}")
-    return {ref: Hold(tag=tag, reason=f"one-off by {FORCED}") for ref in refs}
+    if tag == PREV:
+        raise Refusal(f"{FORCED} is {PREV}, which would mean another build tomorrow", f"fleet rollback {refs[0].short} --to {PREV} picks one")
+    try:
+        hold = Hold(tag=tag, reason=f"one-off by {FORCED}")
+    except ValidationError:
+        raise Refusal(f"{FORCED} is no image tag: {tag[:128]!r}", "a tag has up to 128 letters, digits, `_`, `.` and `-`") from None
+    return dict.fromkeys(refs, hold)
 
 
 def options_of(refs: tuple[Ref, ...], *, adopt: bool, no_prune: bool, prune_unplaced: bool, allow_delete: int | None) -> Options:

@@ -93,10 +93,10 @@ def _workers(here: Setting, worker: WorkerSpec, base: Pod) -> Iterator[dict[str,
             ports=here.spec.ports,
             probes=probes(health, here.spec.ports) if health is not None else {},
         )
-        replicas = here.replicas(scaling.fewest(here.spec) if queue.replicas is None else queue.replicas)
+        wanted = scaling.fewest(here.spec) if queue.replicas is None else queue.replicas
         recreate = hardware.gpu_memory > 0 or storage.exclusive(here.spec)
-        yield deployment(body, here.namespace, replicas, recreate=recreate)
-        if (replicas or 0) > 1:
+        yield deployment(body, here.namespace, here.replicas(wanted), recreate=recreate)
+        if wanted > 1:  # also while its tenant is suspended: nothing is deleted
             yield scaling.budget(body.name, here.namespace, here.spec.disruption, selector(body))
 
 

@@ -104,7 +104,8 @@ def command(
             return await _applied(target, options, settings, stop, wanted_hash, workspace, _Asking(asks, verbose, colored(color)))
 
     result = run(work)
-    _tell(result, environment_name=environment.name, simulated=environment.simulated, forced=bool(forced), services=services)
+    with contextlib.suppress(OSError):  # what was done is told by the exit code, too
+        _tell(result, environment_name=environment.name, simulated=environment.simulated, forced=bool(forced), services=services)
     raise SystemExit(exit_of(result.ending))
 
 
@@ -167,6 +168,8 @@ def _of_saved(saved: Path | None, env: str | None) -> tuple[str, str | None]:
         return "", env
     try:
         wanted, environment = read_hash(saved.read_text())
+    except UnicodeDecodeError:
+        raise Refusal(f"{saved} is not a saved plan: it is no text", "make one with `fleet plan --out PLAN`") from None
     except (ValueError, OSError) as wrong:
         raise Refusal(f"{saved} is not a saved plan: {wrong}", "make one with `fleet plan --out PLAN`") from None
     if env and env != environment:
