@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from reconciler.model.findings import Code, Finding
 from reconciler.model.fleet import Fleet
@@ -29,6 +29,17 @@ class Scene:
     """Bytes of a file of the source by its path."""
 
 
+class Column(NamedTuple):
+    """A column of `kubectl get`: its name, and where it is found in a custom resource (a JSONPath of the API server)."""
+
+    name: str
+    path: str
+    about: str
+    type: Literal["string", "integer", "number", "boolean", "date"] = "string"
+    wide: bool = False
+    """Only with `-o wide`."""
+
+
 def _nothing(*_: Any) -> tuple[()]:
     return ()
 
@@ -51,6 +62,8 @@ class Kind:
     plural: str
     """Of its custom resource: `fleettoolcatalogs`."""
     short_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    """What `kubectl get` shows beyond what it shows of every kind."""
     codes: tuple[Code, ...] = ()
     links: Callable[[Any], Iterable[Link]] = _nothing
     """(resource) -> every mention of another spec."""

@@ -9,7 +9,7 @@ from reconciler.kinds.tenant.checks import CODES, checks
 from reconciler.kinds.tenant.render import render
 from reconciler.kinds.tenant.spec import TenantSpec
 from reconciler.model.fleet import Resource
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.refs import Link
 
 
@@ -32,6 +32,10 @@ KIND = Kind(
     spec=TenantSpec,
     plural="fleettenants",
     short_names=("ftnt",),
+    columns=(
+        Column("Tier", ".spec.tier", "Its tier."),
+        Column("State", ".spec.state", "Whether it is suspended; nothing means active."),
+    ),
     codes=CODES,
     links=links,
     checks=checks,
