@@ -124,7 +124,9 @@ class _Converter:
             out.pop(ANYTHING)
         else:
             out = _mixed(converted)
-        return {**out, "nullable": True} if nullable else out
+        if not nullable:
+            return out
+        return {**out, "nullable": True, **({"enum": [*out["enum"], None]} if "enum" in out else {})}
 
 
 def _has_rules(schema: Any) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reconciler.core.health import Failed, Health, Healthy, Progressing, waits
+from reconciler.core.home import NAMESPACE
 from reconciler.core.waves import Write, early, guarded, late, of_stage, waves
 from reconciler.flow import told
-from reconciler.flow.bookkeeping import NAMESPACE, Books, FenceLost, is_settled
+from reconciler.flow.bookkeeping import Books, FenceLost, is_settled
 from reconciler.flow.fan import Stop, fan
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.planning import Planned, preview

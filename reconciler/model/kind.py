@@ -12,6 +12,7 @@ from reconciler.model.graph import Graph
 from reconciler.model.holds import ImageUse, Needs
 from reconciler.model.manifests import Draft
 from reconciler.model.refs import Link, Ref
+from reconciler.model.rights import Right
 from reconciler.model.spec import Spec
 
 
@@ -77,5 +78,7 @@ class Kind:
     """(resource, fleet) -> what it asks of a machine, or None when it runs nowhere by itself."""
     image: Callable[[Any], ImageUse | None] = _none
     """(resource) -> the image it runs, or None."""
+    roles: tuple[tuple[str, tuple[Right, ...]], ...] = ()
+    """Roles among the objects that it renders: name and what it grants, the same for every resource of the kind."""
     content: Callable[[Any, Graph], Any] = _none
     """(resource, graph) -> a JSON value of everything of its own that reaches a builder; None where nothing is built."""

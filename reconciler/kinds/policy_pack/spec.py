@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from reconciler.model.quantities import Duration
 from reconciler.model.spec import Bool, Int, Invariant, LinkName, Name, SecretKey, Sha256, Spec, exactly_one
@@ -16,7 +16,7 @@ Ladder = Annotated[tuple[Duration, ...], Field(min_length=1, max_length=20)]
 RuleCode = Annotated[str, Field(pattern=r"^[A-Z]{3}[1-9][0-9]{2}$", examples=["SVC101"])]
 """Code of a policy rule. Numbers below 100 are Fleetwright's own checks."""
 Tokens = Annotated[Int, Field(ge=1)]
-Money = Annotated[int | float, Field(gt=0, le=10**9)]
+Money = Annotated[Int | Annotated[float, Strict()], Field(gt=0, le=10**9)]
 RulesFolder = Annotated[str, Field(pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=255, examples=["policies/default"])]
 DocumentPath = Annotated[str, Field(pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=255)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/[^\s]*)?$", max_length=1000)]

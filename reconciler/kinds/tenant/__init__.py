@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.kinds.policy_pack import provider_links
+from reconciler.kinds.tenant.access import ROLES
 from reconciler.kinds.tenant.checks import CODES, checks
 from reconciler.kinds.tenant.render import render
 from reconciler.kinds.tenant.spec import TenantSpec
@@ -40,4 +41,5 @@ KIND = Kind(
     links=links,
     checks=checks,
     render=render,
+    roles=tuple(ROLES.items()),
 )
