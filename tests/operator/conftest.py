@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.core.crds import crds
 from reconciler.kinds import KINDS
+from reconciler.model.manifests import MANAGER
 from tests.engines.client import Api
 from tests.operator.resources import definition, served
 
@@ -14,7 +15,7 @@ from tests.operator.resources import definition, served
 async def defined(api: Api) -> Api:
     """The server with every definition in place."""
     for kind, body in zip(KINDS, crds(KINDS), strict=True):
-        got = await api.apply(definition(kind), body, query="&force=true&fieldValidation=Strict")
+        got = await api.apply(definition(kind), body, manager=MANAGER, query="&force=true&fieldValidation=Strict")
         assert got.status in (200, 201), got.body["message"]
     for kind in KINDS:
         await served(api, kind)
