@@ -44,7 +44,9 @@ def forced_holds(refs: tuple[Ref, ...]) -> Mapping[Ref, Hold]:
     if not refs:
         raise Refusal(f"{FORCED} is set and no service is named", f"add --service NAME, or unset {FORCED}")
     if tag == PREV:
-        raise Refusal(f"{FORCED} is {PREV}, which would mean another build tomorrow", f"fleet rollback {refs[0].short} --to {PREV} picks one")
+        raise Refusal(
+            f"{FORCED} is {PREV}, which would mean another build tomorrow", f"fleet rollback {refs[0].short} --to {PREV} picks one"
+        )
     try:
         hold = Hold(tag=tag, reason=f"one-off by {FORCED}")
     except ValidationError:
