@@ -78,6 +78,7 @@ class _Rule:
     path: str
     times: int
     meanwhile: Callable[[], Awaitable[Any]] | None
+    unless: str = ""
 
 
 @dataclass
@@ -97,13 +98,19 @@ class FaultProxy:
     _openings: Openings = field(default_factory=Openings)
 
     def fail(
-        self, fault: Fault, method: str = "", path: str = "", times: int = 1, meanwhile: Callable[[], Awaitable[Any]] | None = None
+        self,
+        fault: Fault,
+        method: str = "",
+        path: str = "",
+        times: int = 1,
+        meanwhile: Callable[[], Awaitable[Any]] | None = None,
+        unless: str = "",
     ) -> None:
-        """Break the next `times` requests of this method whose address has this part; `WATCH` is a method too.
+        """Break the next `times` requests of this method whose address has this part, and not the part `unless`; `WATCH` is a method too.
 
         `meanwhile` happens once the fault has struck, before anybody hears of it.
         """
-        self._rules.append(_Rule(fault, method, path, times, meanwhile))
+        self._rules.append(_Rule(fault, method, path, times, meanwhile, unless))
 
     def heal(self) -> None:
         """No more faults."""
@@ -163,7 +170,7 @@ class FaultProxy:
 
     def _rule(self, method: str, path: str) -> _Rule | None:
         for rule in self._rules:
-            if rule.times > 0 and rule.method in {"", method} and rule.path in path:
+            if rule.times > 0 and rule.method in {"", method} and rule.path in path and not (rule.unless and rule.unless in path):
                 rule.times -= 1
                 return rule
         return None

@@ -15,10 +15,12 @@ from reconciler.core.world import Options
 from reconciler.flow.apply import Settings, apply
 from reconciler.flow.fan import Stop
 from reconciler.flow.planning import Planned
+from reconciler.flow.told import never_begun
 from reconciler.model.findings import errors
 from reconciler.model.graph import Graph
 from reconciler.model.quantities import parse_duration
 from reconciler.model.result import Ending, Result, Status
+from reconciler.ports import Unreachable
 from reconciler.shell.aside import aside
 from reconciler.shell.clock import WallClock
 from reconciler.shell.commands.plan import refuse_unplaced, revision_of
@@ -129,7 +131,10 @@ class _Asking:
 async def _applied(
     target: Session, options: Options, settings: Settings, stop: Stop, wanted_hash: str, workspace: Workspace, asking: _Asking
 ) -> Result:
-    planned = await unless_stopped(stop, target.plan(options))
+    try:
+        planned = await unless_stopped(stop, target.plan(options))
+    except Unreachable as lost:
+        raise Unreachable(never_begun(str(lost)), lost.fix) from None
     if wanted_hash and planned.plan.hash != wanted_hash:
         message = (
             "The saved plan is stale: the specs or the target have moved since. Nothing was written. Plan again and look at the difference."
