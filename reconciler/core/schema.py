@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from reconciler.model.fleet import FleetSpec
 from reconciler.model.kind import Kind
 from reconciler.model.refs import FLEET
-from reconciler.model.spec import API_VERSION, Metadata, Spec
+from reconciler.model.spec import API_VERSION, INVARIANTS, ONE_OF, Metadata, Spec
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 Schema = dict[str, Any]
@@ -33,7 +33,7 @@ def schemas(kinds: Iterable[Kind]) -> Mapping[str, Schema]:
 
 def schema(kind: str, spec: type[Spec]) -> Schema:
     """The schema of one kind's documents: deterministic, closed to unknown fields."""
-    inner, outer = _of(spec), _of(Metadata)
+    inner, outer = model_schema(spec), model_schema(Metadata)
     definitions = {**outer.pop("$defs", {}), **inner.pop("$defs", {})}
     if kind != FLEET.kind:
         inner, definitions = _with_values(inner), {name: _with_values(one) for name, one in definitions.items()}
@@ -73,7 +73,8 @@ class _AsWritten(GenerateJsonSchema):
         return out
 
 
-def _of(model: type[Spec]) -> Schema:
+def model_schema(model: type[Spec]) -> Schema:
+    """The schema of a model as pydantic writes it (draft 2020-12), with `x-one-of` and `x-invariants`."""
     return model.model_json_schema(by_alias=True, mode="validation", schema_generator=_AsWritten)
 
 
@@ -92,7 +93,7 @@ def _below(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
 
 def _draft7(schema: Schema) -> Schema:
     """Draft 2020-12, which pydantic writes, in the words of draft 7."""
-    out = _below(schema, _draft7)
+    out = _below({word: value for word, value in schema.items() if word not in (ONE_OF, INVARIANTS)}, _draft7)
     if out.get("default", ...) is None:
         del out["default"]  # nothing at all is no advice
     for bound, word in _BOUNDS.items():

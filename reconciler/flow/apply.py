@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.core.home import NAMESPACE
 from reconciler.core.waves import early, guarded, late, of_stage
 from reconciler.flow import told
 from reconciler.flow.account import Account
-from reconciler.flow.bookkeeping import NAMESPACE, Books, FenceLost, is_settled
+from reconciler.flow.bookkeeping import Books, FenceLost, is_settled
 from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.phases import Phases

@@ -12,11 +12,9 @@ from reconciler.core.render import owner_of
 from reconciler.flow.fan import fan
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import SYSTEM_NAMESPACE
-from reconciler.model.manifests import MANAGED_BY, MANAGER, SOURCE_ANNOTATION, Body, Manifest, ObjectId, Observed
+from reconciler.model.manifests import SOURCE_ANNOTATION, Body, Manifest, ObjectId, Observed
 from reconciler.model.plan import Create, Update
 from reconciler.ports import Accepted, Cluster, Refused, Unreachable
-
-NAMESPACE: Body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE, "labels": {MANAGED_BY: MANAGER}}}
 
 
 class FenceLost(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from reconciler.model.findings import Code, Finding
 from reconciler.model.fleet import Fleet
@@ -12,6 +12,7 @@ from reconciler.model.graph import Graph
 from reconciler.model.holds import ImageUse, Needs
 from reconciler.model.manifests import Draft
 from reconciler.model.refs import Link, Ref
+from reconciler.model.rights import Right
 from reconciler.model.spec import Spec
 
 
@@ -27,6 +28,17 @@ class Scene:
     """Every path of the source."""
     contents: Callable[[str], bytes | None]
     """Bytes of a file of the source by its path."""
+
+
+class Column(NamedTuple):
+    """A column of `kubectl get`: its name, and where it is found in a custom resource (a JSONPath of the API server)."""
+
+    name: str
+    path: str
+    about: str
+    type: Literal["string", "integer", "number", "boolean", "date"] = "string"
+    wide: bool = False
+    """Only with `-o wide`."""
 
 
 def _nothing(*_: Any) -> tuple[()]:
@@ -51,6 +63,8 @@ class Kind:
     plural: str
     """Of its custom resource: `fleettoolcatalogs`."""
     short_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    """What `kubectl get` shows beyond what it shows of every kind."""
     codes: tuple[Code, ...] = ()
     links: Callable[[Any], Iterable[Link]] = _nothing
     """(resource) -> every mention of another spec."""
@@ -64,5 +78,7 @@ class Kind:
     """(resource, fleet) -> what it asks of a machine, or None when it runs nowhere by itself."""
     image: Callable[[Any], ImageUse | None] = _none
     """(resource) -> the image it runs, or None."""
+    roles: tuple[tuple[str, tuple[Right, ...]], ...] = ()
+    """Roles among the objects that it renders: name and what it grants, the same for every resource of the kind."""
     content: Callable[[Any, Graph], Any] = _none
     """(resource, graph) -> a JSON value of everything of its own that reaches a builder; None where nothing is built."""

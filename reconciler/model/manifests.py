@@ -70,24 +70,29 @@ class Observed:
 
 
 class Shape(NamedTuple):
-    """How an object is addressed on the wire."""
+    """How an object is addressed on the wire, and which stages of an apply write objects like it."""
 
     version: str
     plural: str
     namespaced: bool = True
+    stages: tuple[Stage, ...] = (Stage.WORKLOADS,)
+
+
+_TENANCY = (Stage.TENANCY,)
+_EITHER = (Stage.TENANCY, Stage.WORKLOADS)
 
 
 SHAPES: Mapping[tuple[str, str], Shape] = {
-    ("", "Namespace"): Shape("v1", "namespaces", namespaced=False),
-    ("", "ResourceQuota"): Shape("v1", "resourcequotas"),
-    ("", "LimitRange"): Shape("v1", "limitranges"),
-    ("", "ServiceAccount"): Shape("v1", "serviceaccounts"),
-    ("", "ConfigMap"): Shape("v1", "configmaps"),
+    ("", "Namespace"): Shape("v1", "namespaces", namespaced=False, stages=(Stage.NAMESPACES,)),
+    ("", "ResourceQuota"): Shape("v1", "resourcequotas", stages=_TENANCY),
+    ("", "LimitRange"): Shape("v1", "limitranges", stages=_TENANCY),
+    ("", "ServiceAccount"): Shape("v1", "serviceaccounts", stages=_EITHER),
+    ("", "ConfigMap"): Shape("v1", "configmaps", stages=_EITHER),
     ("", "PersistentVolumeClaim"): Shape("v1", "persistentvolumeclaims"),
     ("", "Service"): Shape("v1", "services"),
-    ("rbac.authorization.k8s.io", "Role"): Shape("v1", "roles"),
-    ("rbac.authorization.k8s.io", "RoleBinding"): Shape("v1", "rolebindings"),
-    ("networking.k8s.io", "NetworkPolicy"): Shape("v1", "networkpolicies"),
+    ("rbac.authorization.k8s.io", "Role"): Shape("v1", "roles", stages=_TENANCY),
+    ("rbac.authorization.k8s.io", "RoleBinding"): Shape("v1", "rolebindings", stages=_TENANCY),
+    ("networking.k8s.io", "NetworkPolicy"): Shape("v1", "networkpolicies", stages=_EITHER),
     ("apps", "Deployment"): Shape("v1", "deployments"),
     ("batch", "CronJob"): Shape("v1", "cronjobs"),
     ("policy", "PodDisruptionBudget"): Shape("v1", "poddisruptionbudgets"),
@@ -95,6 +100,17 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ("networking.k8s.io", "Ingress"): Shape("v1", "ingresses"),
 }
 """Every kind of object that the fleet renders, in the order in which one stage and wave applies them."""
+
+INSTALLED: Mapping[tuple[str, str], Shape] = {
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): Shape("v1", "customresourcedefinitions", namespaced=False),
+    ("rbac.authorization.k8s.io", "ClusterRole"): Shape("v1", "clusterroles", namespaced=False),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): Shape("v1", "clusterrolebindings", namespaced=False),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): Shape("v1", "validatingadmissionpolicies", namespaced=False),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"): Shape(
+        "v1", "validatingadmissionpolicybindings", namespaced=False
+    ),
+}
+"""What an installation of the operator has beyond those; no spec renders them."""
 
 RANK: Mapping[tuple[str, str], int] = {shape: rank for rank, shape in enumerate(SHAPES)}
 

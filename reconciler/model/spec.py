@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, Strict, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -23,17 +23,38 @@ Int = Annotated[int, Strict()]
 Bool = Annotated[bool, Strict()]
 
 
+ONE_OF, INVARIANTS = "x-one-of", "x-invariants"
+"""Words of our own in JSON Schemas: what custom resources turn into CEL, and what editors are not shown."""
+
+
+class Invariant(NamedTuple):
+    """What holds among the fields of a model, for API servers: a CEL expression over `self` with the names that YAML has, and a sentence."""
+
+    cel: str
+    message: str
+
+
 class Spec(BaseModel):
     """Frozen, closed to unknown fields; snake_case here, camelCase in YAML."""
+
+    one_of: ClassVar[tuple[str, ...]] = ()
+    """Fields of which exactly one is given. A validator calls `exactly_one` for it; API servers are told, too."""
+    invariants: ClassVar[tuple[Invariant, ...]] = ()
+    """What else API servers can check of what the validators check."""
 
     # The string below a field describes it (`documented`). A model is built when it is first asked to validate: most are only parts of others, and are built with those.
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """The model's JSON Schema, with the descriptions of its fields."""
+        """The model's JSON Schema, with the descriptions of its fields and the rules among them."""
         schema = handler(core_schema)
-        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        own = handler.resolve_ref_schema(schema)
+        if cls.one_of:
+            own[ONE_OF] = aliases(cls, cls.one_of)
+        if cls.invariants:
+            own[INVARIANTS] = [one._asdict() for one in cls.invariants]
+        properties = own.get("properties", {})
         for name, field in documented(cls).items():
             if field.description:
                 properties[field.alias or name].setdefault("description", field.description)
@@ -49,8 +70,9 @@ def documented(model: type[Spec]) -> Mapping[str, FieldInfo]:
     for parent in model.__mro__:
         if issubclass(parent, Spec):
             for name, text in _strings(parent).items():
-                field = model.model_fields[name]
-                field.description = field.description or text
+                field = model.model_fields.get(name)
+                if field is not None:
+                    field.description = field.description or text
     return model.model_fields
 
 
@@ -72,11 +94,16 @@ def _syntax(module: ModuleType) -> ast.Module:
     return ast.parse(inspect.getsource(module))
 
 
-def exactly_one(model: BaseModel, *fields: str) -> None:
-    """Raises ValueError with a sentence unless exactly one of these fields is given."""
-    given = [field for field in fields if getattr(model, field) is not None]
+def aliases(model: type[Spec], fields: Iterable[str]) -> list[str]:
+    """Fields as YAML names them."""
+    return [model.model_fields[field].alias or field for field in fields]
+
+
+def exactly_one(model: Spec) -> None:
+    """Raises ValueError with a sentence unless exactly one of the fields `one_of` is given."""
+    given = [field for field in model.one_of if getattr(model, field) is not None]
     if len(given) != 1:
-        names = [model.__class__.model_fields[field].alias or field for field in fields]
+        names = aliases(type(model), model.one_of)
         found = f"{' and '.join(to_camel(field) for field in given)} are given" if given else "none is given"
         raise ValueError(f"exactly one of {', '.join(names[:-1])} or {names[-1]} is needed; {found}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,8 @@ Positive = Annotated[Int, Field(ge=1, le=1000)]
 class Connection(Spec):
     """Where a broker or a result backend is: a Redis service of the fleet, or a secret that holds the whole URL. One of the two."""
 
+    one_of: ClassVar = ("service", "secret")
+
     service: LinkName | None = None
     """A service that speaks Redis: `redis`, or `platform/redis` of another tenant."""
     port: PortName | None = None
@@ -30,7 +32,7 @@ class Connection(Spec):
 
     @model_validator(mode="after")
     def _one_place(self) -> Connection:
-        exactly_one(self, "service", "secret")
+        exactly_one(self)
         return self
 
 

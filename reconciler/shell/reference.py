@@ -14,6 +14,7 @@ from reconciler.kinds import KINDS
 from reconciler.model.kind import Kind
 from reconciler.shell import cli, exits
 from reconciler.shell.codes import codes
+from reconciler.shell.crds_page import crds_lines
 from reconciler.shell.exits import Exit
 from reconciler.shell.fields import FLEET_KIND, Field, Inside, document
 from reconciler.shell.settings import OTHERS, SETTINGS, default_of, keys
@@ -28,6 +29,7 @@ _MEANING: Mapping[str, str] = {
     "failed, 5 another writer or a stale plan",
     "wait": "0 healthy, 3 something failed, 4 the deadline passed",
     "doctor": "0 nothing fails, 1 something does",
+    "operator install": "0 all as wanted, 1 refused before any write, 3 something failed",
     "schema": "0, with `--check` 1 when what is written is not what would be",
 }
 
@@ -42,6 +44,7 @@ def pages() -> Mapping[str, str]:
     found = {
         "codes.md": _codes(),
         "commands.md": _commands(),
+        "crds.md": _page("Custom resources", crds_lines()),
         "exit-codes.md": _exits(),
         "kinds.md": _kinds(),
         "settings.md": settings_page(),
@@ -76,14 +79,21 @@ def _prose(text: str) -> Iterator[str]:
 
 def _commands() -> str:
     group = cli.cli
-    lines = []
+    lines: list[str] = []
     with click.Context(group, info_name="fleet", **{**group.context_settings, "terminal_width": _WIDTH}) as above:
         for name in cli.COMMANDS:
             command = group.get_command(above, name)
             assert command is not None
-            with click.Context(command, above, info_name=name) as context:
-                lines += [f"## fleet {name}", "", "```text", command.get_help(context), "```", ""]
+            lines += _help(command, above, name)
     return _page("Commands", lines)
+
+
+def _help(command: click.Command, above: click.Context, name: str) -> Iterator[str]:
+    """A command's help, and that of the commands below it."""
+    with click.Context(command, above, info_name=name) as context:
+        yield from (f"## {context.command_path}", "", "```text", command.get_help(context), "```", "")
+        for below, inner in command.commands.items() if isinstance(command, click.Group) else ():
+            yield from _help(inner, context, below)
 
 
 def _exits() -> str:

@@ -57,7 +57,8 @@ class Desk:
         here = f"      id: {prefix}\n      namespacePrefix: {prefix}-\n      target: {{kubernetes: {{kubeconfig: {cluster.kubeconfig}, simulated: true}}}}\n"
         before = "      target: {kubernetes: {kubeconfig: .fleet/trial/kubeconfig, simulated: true}}\n"
         assert fleet.count(before) == 1
-        (root / "fleet.yaml").write_text(fleet.replace(before, here))
+        named = fleet.replace("metadata: {name: reference}", f"metadata: {{name: {prefix}}}")  # its target remembers the id of each fleet
+        (root / "fleet.yaml").write_text(named.replace(before, here))
         (root / ".gitignore").write_text("/.fleet/\n")
         desk = cls(root, cluster, prefix)
         desk.git("init", "-q", "-b", "main")

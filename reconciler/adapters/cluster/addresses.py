@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from reconciler.model.manifests import SHAPES, ObjectId, Shape
+from reconciler.model.manifests import INSTALLED, SHAPES, ObjectId, Shape
 
 _LEASE = {("coordination.k8s.io", "Lease"): Shape("v1", "leases")}
-_SERVED = {**SHAPES, **_LEASE}
+_SERVED = {**SHAPES, **INSTALLED, **_LEASE}
 
 
 class Kind(NamedTuple):

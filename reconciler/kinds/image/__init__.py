@@ -8,7 +8,7 @@ from reconciler.kinds.image.checks import CODES, checks
 from reconciler.kinds.image.content import content
 from reconciler.kinds.image.spec import ImageSpec
 from reconciler.model.fleet import Resource
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.refs import Link
 
 
@@ -25,6 +25,10 @@ KIND = Kind(
     spec=ImageSpec,
     plural="fleetimages",
     short_names=("fimg",),
+    columns=(
+        Column("Image", ".status.image", "Image and tag that the lock names."),
+        Column("Digest", ".status.digest", "Its digest.", wide=True),
+    ),
     codes=CODES,
     links=links,
     checks=checks,

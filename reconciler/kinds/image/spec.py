@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -31,6 +31,8 @@ Level = Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
 class From(Spec):
     """Where an image starts. Exactly one of these."""
 
+    one_of: ClassVar = ("image", "registry", "debian")
+
     image: Name | None = None
     """Another image of this fleet; its edit rebuilds this one too."""
     registry: ImageRef | None = None
@@ -40,7 +42,7 @@ class From(Spec):
 
     @model_validator(mode="after")
     def _one_start(self) -> From:
-        exactly_one(self, "image", "registry", "debian")
+        exactly_one(self)
         return self
 
 

@@ -8,7 +8,7 @@ from reconciler.kinds.policy_pack.checks import CODES, checks
 from reconciler.kinds.policy_pack.spec import Models, PolicyPackSpec
 from reconciler.model.findings import Pointer
 from reconciler.model.fleet import Resource
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.refs import Link
 
 
@@ -33,6 +33,10 @@ KIND = Kind(
     spec=PolicyPackSpec,
     plural="fleetpolicypacks",
     short_names=("fpack",),
+    columns=(
+        Column("Version", ".spec.version", "Version of the pack."),
+        Column("Extends", ".spec.extends", "The pack below."),
+    ),
     codes=CODES,
     links=links,
     checks=checks,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from reconciler.model.quantities import Duration
-from reconciler.model.spec import Bool, Int, LinkName, Name, SecretKey, Sha256, Spec, exactly_one
+from reconciler.model.spec import Bool, Int, Invariant, LinkName, Name, SecretKey, Sha256, Spec, exactly_one
 
 Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){1,2}$", max_length=20, examples=["1.0"])]
 """Quoted, or YAML makes a number of it."""
@@ -16,7 +16,7 @@ Ladder = Annotated[tuple[Duration, ...], Field(min_length=1, max_length=20)]
 RuleCode = Annotated[str, Field(pattern=r"^[A-Z]{3}[1-9][0-9]{2}$", examples=["SVC101"])]
 """Code of a policy rule. Numbers below 100 are Fleetwright's own checks."""
 Tokens = Annotated[Int, Field(ge=1)]
-Money = Annotated[int | float, Field(gt=0, le=10**9)]
+Money = Annotated[Int | Annotated[float, Strict()], Field(gt=0, le=10**9)]
 RulesFolder = Annotated[str, Field(pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=255, examples=["policies/default"])]
 DocumentPath = Annotated[str, Field(pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=255)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/[^\s]*)?$", max_length=1000)]
@@ -63,6 +63,8 @@ class Required(Spec):
 class Provider(Spec):
     """Who serves models. Exactly one of `endpoint` or `service`."""
 
+    one_of: ClassVar = ("endpoint", "service")
+
     api: Literal["openai", "anthropic", "ollama", "tgi", "vllm"]
     """The protocol it speaks."""
     endpoint: Url | None = None
@@ -76,7 +78,7 @@ class Provider(Spec):
 
     @model_validator(mode="after")
     def _one_place(self) -> Provider:
-        exactly_one(self, "endpoint", "service")
+        exactly_one(self)
         return self
 
 
@@ -91,6 +93,9 @@ class Fallback(Spec):
 
 class Model(Spec):
     """A model under the name that services ask for, or another name for one."""
+
+    one_of: ClassVar = ("alias", "provider")
+    invariants: ClassVar = (Invariant("has(self.provider) == has(self.model)", "`provider` and `model` go together"),)
 
     alias: Name | None = None
     """The alias that this one is another name for. Either this, or `provider` and `model`."""
@@ -109,7 +114,7 @@ class Model(Spec):
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Model:
-        exactly_one(self, "alias", "provider")
+        exactly_one(self)
         if (self.provider is None) != (self.model is None):
             raise ValueError("`provider` and `model` go together")
         if self.alias is not None and self.model_fields_set != {"alias"}:

@@ -12,7 +12,7 @@ from reconciler.kinds.service.requirements import needs
 from reconciler.kinds.service.spec import ServiceSpec
 from reconciler.model.fleet import Resource
 from reconciler.model.graph import Graph
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.manifests import Draft
 
 
@@ -30,6 +30,12 @@ KIND = Kind(
     spec=ServiceSpec,
     plural="fleetservices",
     short_names=("fsvc",),
+    columns=(
+        Column("Image", ".status.image", "Image and tag that it runs."),
+        Column("Machine", ".status.placement.machine", "Where it goes."),
+        Column("Held", '.status.conditions[?(@.type=="Held")].status', "Whether it is pinned to a build."),
+        Column("Digest", ".status.digest", "Digest of its image.", wide=True),
+    ),
     codes=CODES,
     links=links,
     checks=checks,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -10,7 +10,7 @@ from reconciler.kinds.image.spec import BuildArg, Folder
 from reconciler.model.egress import Egress
 from reconciler.model.holds import HoldField
 from reconciler.model.quantities import Duration, Memory
-from reconciler.model.spec import Bool, EnvName, HttpPath, Int, LinkName, Name, Port, PortName, SecretKey, Spec, exactly_one
+from reconciler.model.spec import Bool, EnvName, HttpPath, Int, Invariant, LinkName, Name, Port, PortName, SecretKey, Spec, exactly_one
 from reconciler.model.worker import WorkerSpec
 
 _REPLICAS = 1000
@@ -60,6 +60,9 @@ class Probe(Spec):
 class Health(Spec):
     """How the service is known to be well. Exactly one of `http`, `tcp` or `exec`."""
 
+    one_of: ClassVar = ("http", "tcp", "exec")
+    invariants: ClassVar = (Invariant("!has(self.port) || has(self.http)", "`port` goes with `http` only; `tcp` names its port itself"),)
+
     http: HttpPath | None = None
     """A path that answers 200 to 399 when all is well."""
     tcp: PortName | None = None
@@ -77,7 +80,7 @@ class Health(Spec):
 
     @model_validator(mode="after")
     def _one_way(self) -> Health:
-        exactly_one(self, "http", "tcp", "exec")
+        exactly_one(self)
         if self.port is not None and self.http is None:
             raise ValueError("`port` goes with `http` only; `tcp` names its port itself")
         return self
@@ -85,6 +88,8 @@ class Health(Spec):
 
 class Autoscale(Spec):
     """As many replicas as the load asks for, between two bounds."""
+
+    invariants: ClassVar = (Invariant("!has(self.min) || self.min <= self.max", "`min` is above `max`"),)
 
     min: Annotated[Int, Field(ge=1, le=_REPLICAS)] = 1
     """Fewest replicas."""
@@ -137,6 +142,8 @@ class Expose(Spec):
 class Disruption(Spec):
     """How many replicas may be away at once when nodes are drained. One of the two."""
 
+    one_of: ClassVar = ("max_unavailable", "min_available")
+
     max_unavailable: Amount | None = None
     """At most so many away: a number or a share such as `25%`."""
     min_available: Amount | None = None
@@ -144,7 +151,7 @@ class Disruption(Spec):
 
     @model_validator(mode="after")
     def _one_bound(self) -> Disruption:
-        exactly_one(self, "max_unavailable", "min_available")
+        exactly_one(self)
         return self
 
 
@@ -163,6 +170,8 @@ class OwnBuild(Spec):
 
 class ServiceSpec(Spec):
     """A service: one image, kept running."""
+
+    one_of: ClassVar = ("image", "build")
 
     image: Name | None = None
     """Image of the fleet that it runs. Either this or `build`."""
@@ -213,5 +222,5 @@ class ServiceSpec(Spec):
 
     @model_validator(mode="after")
     def _one_image(self) -> ServiceSpec:
-        exactly_one(self, "image", "build")
+        exactly_one(self)
         return self

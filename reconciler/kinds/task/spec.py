@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from reconciler.model.quantities import Duration
-from reconciler.model.spec import Bool, Int, Name, Sha256, Spec, exactly_one
+from reconciler.model.spec import Bool, Int, Invariant, Name, Sha256, Spec, exactly_one
 
 Entrypoint = Annotated[
     str,
@@ -33,6 +33,11 @@ Action = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(\.[a-z][a-z0-9]*)+$", ma
 class Schedule(Spec):
     """When the task runs by itself. Exactly one of `every` or `cron`."""
 
+    one_of: ClassVar = ("every", "cron")
+    invariants: ClassVar = (
+        Invariant("!has(self.timezone) || has(self.cron)", "`timezone` goes with `cron`; `every` means the same in all of them"),
+    )
+
     every: Duration | None = None
     """Runs once in each such stretch of time."""
     cron: Cron | None = None
@@ -42,7 +47,7 @@ class Schedule(Spec):
 
     @model_validator(mode="after")
     def _one_rhythm(self) -> Schedule:
-        exactly_one(self, "every", "cron")
+        exactly_one(self)
         if self.every is not None and self.every < 1000:
             raise ValueError("a task cannot run more often than every second")
         if self.every is not None and "timezone" in self.model_fields_set:
@@ -104,6 +109,8 @@ class Metrics(Spec):
 
 class TaskSpec(Spec):
     """A task: one function that runs on a schedule, or when somebody asks."""
+
+    invariants: ClassVar = (Invariant("!has(self.softTimeLimit) || has(self.timeLimit)", "`softTimeLimit` needs a `timeLimit` above it"),)
 
     worker: Name
     """A service of the same tenant that has a `worker` block; the task runs in its image, with its environment."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.kinds.policy_pack import provider_links
+from reconciler.kinds.tenant.access import ROLES
 from reconciler.kinds.tenant.checks import CODES, checks
 from reconciler.kinds.tenant.render import render
 from reconciler.kinds.tenant.spec import TenantSpec
 from reconciler.model.fleet import Resource
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.refs import Link
 
 
@@ -32,8 +33,13 @@ KIND = Kind(
     spec=TenantSpec,
     plural="fleettenants",
     short_names=("ftnt",),
+    columns=(
+        Column("Tier", ".spec.tier", "Its tier."),
+        Column("State", ".spec.state", "Whether it is suspended; nothing means active."),
+    ),
     codes=CODES,
     links=links,
     checks=checks,
     render=render,
+    roles=tuple(ROLES.items()),
 )

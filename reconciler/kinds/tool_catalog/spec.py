@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from reconciler.model.quantities import Duration
-from reconciler.model.spec import Bool, Date, HttpPath, LinkName, Name, Spec, Text, exactly_one
+from reconciler.model.spec import Bool, Date, HttpPath, Invariant, LinkName, Name, Spec, Text, exactly_one
 
 ToolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+$", max_length=100, examples=["web.search"])]
 """A tool: its group, a dot, what it does."""
@@ -41,6 +41,9 @@ class Mcp(Spec):
 class Endpoint(Spec):
     """Where a call of the tool goes. Exactly one of `service` or `mcp`."""
 
+    one_of: ClassVar = ("service", "mcp")
+    invariants: ClassVar = (Invariant("has(self.service) == has(self.path)", "`service` and `path` go together"),)
+
     service: LinkName | None = None
     """A service that takes the call as an HTTP POST of its parameters: `platform/tool-executor`."""
     path: HttpPath | None = None
@@ -50,7 +53,7 @@ class Endpoint(Spec):
 
     @model_validator(mode="after")
     def _one_place(self) -> Endpoint:
-        exactly_one(self, "service", "mcp")
+        exactly_one(self)
         if (self.service is None) != (self.path is None):
             raise ValueError("`service` and `path` go together")
         return self

@@ -1,0 +1,112 @@
+"""Confinement: what RBAC cannot say of our accounts, as a ValidatingAdmissionPolicy (Kubernetes 1.30 or later).
+
+It judges nobody else's requests, and it cannot be changed by the accounts that it judges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from reconciler.core.home import OPERATOR, USER, named
+from reconciler.model.fleet import SYSTEM_NAMESPACE
+from reconciler.model.kind import Kind
+from reconciler.model.manifests import KIND_LABEL, MANAGED_BY, MANAGER, SHAPES
+from reconciler.model.rights import ACCOUNT, rules
+from reconciler.model.spec import API_VERSION, GROUP
+
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_PREFIX = "system:serviceaccount:"
+_IS_NAMESPACE = "request.resource.group == '' && request.resource.resource == 'namespaces'"
+_AT_HOME = f"request.resource.resource == 'configmaps' || ({_IS_NAMESPACE} && request.operation != 'DELETE')"
+_PINNED = "object.metadata.name in variables.roles && object.rules == variables.roles[object.metadata.name]"
+_ANY = "[object, oldObject].filter(one, one != null)"
+"""The object as it is to be and as it was, whichever there are."""
+
+
+def confinement(kinds: Iterable[Kind]) -> tuple[dict[str, Any], ...]:
+    """The policy, and the binding that puts it in force."""
+    known = tuple(kinds)
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": _resources(known)},
+        "matchConditions": [{"name": "ours", "expression": _ours()}],
+        "variables": _variables(known),
+        "validations": [{"expression": expression, "message": message} for expression, message in _validations()],
+    }
+    binding = {"policyName": OPERATOR, "validationActions": ["Deny"]}
+    return (
+        named("ValidatingAdmissionPolicy", _ADMISSION, {"spec": spec}, namespaced=False),
+        named("ValidatingAdmissionPolicyBinding", _ADMISSION, {"spec": binding}, namespaced=False),
+    )
+
+
+def _resources(kinds: tuple[Kind, ...]) -> list[dict[str, Any]]:
+    """Everything that we write and that lives in a namespace, and namespaces."""
+    groups: dict[tuple[str, str], set[str]] = {}
+    for (group, _), shape in SHAPES.items():
+        groups.setdefault((group, shape.version), set()).add(shape.plural)
+    groups[GROUP, API_VERSION.partition("/")[2]] = {kind.plural for kind in kinds if kind.scope == "tenant"}
+    return [
+        {"apiGroups": [group], "apiVersions": [version], "resources": sorted(plurals), "operations": ["CREATE", "UPDATE", "DELETE"]}
+        for (group, version), plurals in sorted(groups.items())
+    ]
+
+
+def _ours() -> str:
+    user = "request.userInfo.username"
+    return f"{user} == '{USER}' || ({user}.startsWith('{_PREFIX}') && {user}.endsWith(':{ACCOUNT}'))"
+
+
+def _variables(kinds: tuple[Kind, ...]) -> list[dict[str, str]]:
+    roles = {name: rules(rights) for kind in kinds for name, rights in kind.roles}
+    return [
+        {"name": "operator", "expression": f"request.userInfo.username == '{USER}'"},
+        {"name": "roles", "expression": json.dumps(roles, sort_keys=True)},
+    ]
+
+
+def _validations() -> tuple[tuple[str, str], ...]:
+    return (
+        (
+            f"{_IS_NAMESPACE} || ({_labelled('namespaceObject', MANAGED_BY)} == '{MANAGER}')",
+            f"{MANAGER} writes into its own namespaces only: those labelled {MANAGED_BY}={MANAGER}",
+        ),
+        (
+            f"!({_IS_NAMESPACE}) || {_ANY}.all(one, {_labelled('one', MANAGED_BY)} == '{MANAGER}')",
+            f"{MANAGER} neither takes over namespaces of others nor lets go of its own",
+        ),
+        (
+            f"request.namespace != '{SYSTEM_NAMESPACE}' || (variables.operator && ({_AT_HOME}))",
+            f"in {SYSTEM_NAMESPACE} the operator writes its inventories, and nothing else",
+        ),
+        (
+            f"variables.operator || request.userInfo.username == '{_PREFIX}' + request.namespace + ':{ACCOUNT}'",
+            "a tenant's account writes into its own namespace only",
+        ),
+        (
+            f"variables.operator || {_ANY}.all(one, {_labelled('one', KIND_LABEL)} != 'Tenant')",
+            "what governs a tenant is not for the tenant's own account to write",
+        ),
+        (
+            f"request.resource.resource != 'roles' || object == null || ({_PINNED})",
+            "a tenant's roles grant what this version of Fleetwright says, and nothing else; install the version that writes them",
+        ),
+        (_bindings(), "a tenant's role is bound to the tenant's own account or to people, and to nothing else"),
+    )
+
+
+def _bindings() -> str:
+    account = f"subject.kind == 'ServiceAccount' && subject.name == '{ACCOUNT}' && subject.namespace == request.namespace"
+    person = "subject.kind == 'User' && !subject.name.startsWith('system:')"
+    return (
+        "request.resource.resource != 'rolebindings' || object == null || (object.roleRef.kind == 'Role'"
+        " && object.roleRef.name == object.metadata.name && object.roleRef.name in variables.roles"
+        " && (has(object.subjects) ? object.subjects : []).all(subject,"
+        f" object.metadata.name == '{ACCOUNT}' ? {account} : {person}))"
+    )
+
+
+def _labelled(thing: str, label: str) -> str:
+    return f"({thing} != null && has({thing}.metadata.labels) && '{label}' in {thing}.metadata.labels ? {thing}.metadata.labels['{label}'] : '')"
