@@ -16,6 +16,7 @@ from reconciler.model.documents import FLEET_FILE, Document, SourceTree
 from reconciler.model.findings import Finding, Place, Pointer
 from reconciler.model.fleet import EnvironmentSpec, FleetSpec
 from reconciler.model.refs import FLEET
+from reconciler.model.spec import LABEL_LENGTH
 
 _PRODUCTION = frozenset({"production", "prod"})
 
@@ -51,7 +52,7 @@ def read_fleet(tree: SourceTree) -> Head:
         spec, unfit = validate(FleetSpec, loaded.value["spec"], document, ("spec",))
         found += unfit
     if spec is not None:
-        found += (*_coherent(spec, document), *_same_id(spec, metadata.name if metadata else "", document))
+        found += (*_coherent(spec, document), *_ids(spec, metadata.name if metadata else "", document))
     return Head(metadata.name if metadata else "", None if found else spec, document, tuple(found))
 
 
@@ -114,10 +115,13 @@ def _stand_ins(base: Pointer, environment: EnvironmentSpec, spec: FleetSpec, doc
                 yield codes.STANDS_TWICE.at(place, message, "take it out of one of the two", FLEET)
 
 
-def _same_id(spec: FleetSpec, fleet: str, document: Document) -> Iterator[Finding]:
+def _ids(spec: FleetSpec, fleet: str, document: Document) -> Iterator[Finding]:
     first: dict[str, str] = {}
     for name, environment in spec.environments.items():
         id = environment.id or f"{fleet}-{name}"
+        if len(id) > LABEL_LENGTH:
+            message = f"the id `{id}` has {len(id)} characters; at most {LABEL_LENGTH} fit into a label"
+            yield codes.LONG_ID.at(document.place(("spec", "environments", name)), message, "give it a shorter one with `id`", FLEET)
         if first.setdefault(id, name) != name:
             place = document.place(("spec", "environments", name, "id"))
             yield codes.SAME_ID.at(place, f"`{first[id]}` has the id `{id}` already", "give each environment its own", FLEET)

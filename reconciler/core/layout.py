@@ -12,14 +12,12 @@ from reconciler.core.suggest import closest, did_you_mean
 from reconciler.model.findings import Finding, Place
 from reconciler.model.kind import Kind
 from reconciler.model.refs import Ref
-from reconciler.model.spec import NAME_LENGTH, NAME_PATTERN
+from reconciler.model.spec import LABEL_LENGTH, NAME_LENGTH, NAME_PATTERN
 
 ROOT = "specs/"
 IGNORED = frozenset({"README.md", ".gitkeep", ".gitignore", ".gitattributes"})
 UNKNOWN = "File"
 """The kind of what stands under `specs/` and is nothing that we know: its path is its name, so that it is not forgotten."""
-LABEL = 63
-"""Longest value of a Kubernetes label, and longest RFC 1123 label."""
 _NAME = re.compile(NAME_PATTERN)
 
 
@@ -126,11 +124,11 @@ def _collisions(slots: list[Slot]) -> tuple[Slot, ...]:
     first: dict[tuple[str, str, str], Slot] = {}
     clashes: dict[str, Finding] = {}
     for slot in slots:
-        key = (slot.ref.kind, slot.ref.tenant.lower()[:LABEL], slot.ref.name.lower()[:LABEL])
+        key = (slot.ref.kind, slot.ref.tenant.lower()[:LABEL_LENGTH], slot.ref.name.lower()[:LABEL_LENGTH])
         other = slot if slot.guessed or slot.ref.kind == UNKNOWN else first.setdefault(key, slot)
         if other is not slot:
             for one, two in ((slot, other), (other, slot)):
-                message = f"collides with {two.path}: in lower case and cut at {LABEL} characters the names are one"
+                message = f"collides with {two.path}: in lower case and cut at {LABEL_LENGTH} characters the names are one"
                 clashes.setdefault(one.path, codes.COLLISION.at(_whole(one.path), message, "rename one of them", one.ref))
     return tuple(
         Slot(slot.path, slot.ref, slot.kind, (*slot.findings, clashes[slot.path])) if slot.path in clashes else slot for slot in slots

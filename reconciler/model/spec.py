@@ -120,6 +120,8 @@ def _date(value: Any) -> date:
 Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-12-31"]})]
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+LABEL_LENGTH = 63
+"""Longest value of a Kubernetes label, and longest RFC 1123 label."""
 NAME_LENGTH = 52
 """Longest name: a Job of a CronJob appends 11 characters to a label value of 63 (Kubernetes `CronJob` reference)."""
 

@@ -152,6 +152,14 @@ id would delete each other's objects.
 Example: `a: {id: live}` and `b: {id: live}`.
 Fix: give each its own, or leave `id` out: it is then `FLEET-ENVIRONMENT`.""",
 )
+LONG_ID = error(
+    "FLT019",
+    "id of an environment too long",
+    """The id labels every object of an environment, and a label has at most 63 characters (Kubernetes, "Labels and Selectors"). Without
+`id` it is `FLEET-ENVIRONMENT`.
+
+Fix: give the environment a shorter `id`, before its first install.""",
+)
 
 CODES: tuple[Code, ...] = (
     NO_FLEET,
@@ -172,4 +180,5 @@ CODES: tuple[Code, ...] = (
     VALUE_TYPE,
     STANDS_TWICE,
     SAME_ID,
+    LONG_ID,
 )
