@@ -11,6 +11,7 @@ from typing import Protocol
 from reconciler.model.answers import Accepted, Answer, Refused
 from reconciler.model.documents import SourceTree
 from reconciler.model.findings import Finding
+from reconciler.model.happenings import Happening
 from reconciler.model.manifests import Body, ObjectId, Observed
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
@@ -18,18 +19,24 @@ from reconciler.model.result import Result
 __all__ = [
     "Accepted",
     "Answer",
+    "BranchGone",
     "Clock",
     "Cluster",
     "Event",
     "EventKind",
+    "Fetched",
     "Ledger",
+    "Listener",
     "Progress",
     "Refused",
+    "Relation",
     "RunRecord",
     "RunState",
     "Source",
     "SourceUnavailable",
     "Unreachable",
+    "Unverified",
+    "Upstream",
 ]
 
 
@@ -145,6 +152,48 @@ class SourceUnavailable(Exception):
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
         self.fix = fix
+
+
+class BranchGone(SourceUnavailable):
+    """The repository answers, and the branch is not there."""
+
+
+class Unverified(SourceUnavailable):
+    """The newest commit is not signed by a trusted key."""
+
+
+class Relation(StrEnum):
+    """How the newest commit of a branch stands to one that was known before."""
+
+    FIRST = "first"
+    """None was known."""
+    SAME = "same"
+    FORWARD = "forward"
+    """It descends from it."""
+    REWOUND = "rewound"
+    """It does not: the branch was rewritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch found."""
+
+    revision: str
+    relation: Relation
+
+
+class Upstream(Source, Protocol):
+    """A repository elsewhere, one branch of which is followed. Reading a revision needs no network once it was fetched."""
+
+    async def fetch(self, since: str | None) -> Fetched:
+        """The newest commit of the branch, with everything that reading it takes. Raises SourceUnavailable, BranchGone, Unverified."""
+
+
+class Listener(Protocol):
+    """Who wants to know what an operator does. It neither waits nor raises."""
+
+    def hear(self, happening: Happening) -> None:
+        """Something happened."""
 
 
 class CommitRefused(Exception):

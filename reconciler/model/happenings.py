@@ -1,0 +1,163 @@
+"""Happenings: what an operator tells of itself as it goes. Metrics, logs, events and notifications are all made of these.
+
+A closed union: a new happening is a new class here, and the type checker names every place that has to say something of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.model.manifests import ObjectId
+from reconciler.model.refs import Ref
+from reconciler.model.result import Ending
+
+
+class SourceState(StrEnum):
+    """How the repository stands that is followed."""
+
+    FOLLOWED = "followed"
+    """The newest commit of the branch is known and may be applied."""
+    UNAVAILABLE = "unavailable"
+    """It cannot be reached or read; what was applied last stays."""
+    GONE = "gone"
+    """The branch is not there any more; what was applied last stays."""
+    REWOUND = "rewound"
+    """The branch no longer holds the commit that was applied last: a person has to approve it."""
+    UNVERIFIED = "unverified"
+    """The newest commit is not signed by a key that `fleet.yaml` trusts; it is not applied."""
+    BROKEN = "broken"
+    """`fleet.yaml` does not stand at the newest commit, or there is no spec at all; what was applied last stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """The source is in another state than before, or at another commit."""
+
+    state: SourceState
+    revision: str
+    """The newest commit that is known; empty before the first."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegan:
+    """An attempt to reach a revision begins."""
+
+    run: str
+    revision: str
+    because: str
+    """What woke it: `commit`, `resync`, `drift`, `asked`, `healed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """It ended."""
+
+    run: str
+    revision: str
+    ending: Ending
+    message: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """By phase: `read`, `plan`, `apply`, `project`."""
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRepaired:
+    """An object was not as it was last applied, and is again."""
+
+    id: ObjectId
+    owner: Ref
+    fields: tuple[str, ...]
+    """JSON pointers of what differed; empty where the object was gone."""
+    managers: tuple[str, ...]
+    """Field managers other than ours, as far as they are known."""
+    seconds: float
+    """From the moment it was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionChanged:
+    """A condition of a resource is another than before."""
+
+    ref: Ref
+    namespace: str
+    """Of its custom resource; empty where that is cluster-scoped."""
+    type: str
+    before: str
+    """`True`, `False`, `Unknown`, or empty where it is new."""
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictFound:
+    """Somebody else keeps writing a field of ours; the resource is left alone for a while."""
+
+    id: ObjectId
+    owner: Ref
+    managers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalNeeded:
+    """A run waits for a person."""
+
+    run: str
+    hash: str
+    """What an approval binds to: a plan's hash, or a commit."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChanged:
+    """This operator holds the Lease of its environment, or does not any more."""
+
+    held: bool
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseChanged:
+    """Somebody paused a resource, a tenant or everything, or lifted that."""
+
+    what: str
+    """`Service/platform/web`, `Tenant/platform` or `all`."""
+    until: datetime | None
+    paused: bool
+
+
+Happening = (
+    SourceChanged | RunBegan | RunEnded | DriftRepaired | ConditionChanged | ConflictFound | ApprovalNeeded | LeaseChanged | PauseChanged
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How an operator is, at a glance: what gauges and probes are made of. Times are seconds."""
+
+    beat: float
+    """Since its loop last turned."""
+    leading: bool
+    revision: str
+    """The commit that is applied."""
+    source_age: float
+    """Since the source was last fetched without fault; infinite before the first."""
+    success_age: float
+    """Since a run last ended with all as desired; infinite before the first."""
+    queue: int
+    queue_age: float
+    """How long the oldest work waits."""
+    holds: int
+    held_guards: int
+    """Steps that wait for a person."""
+    paused: int
+    ready: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Resources by kind and by the reason of their condition Ready."""
