@@ -17,6 +17,9 @@ MOVED = error(
 )
 CODES: tuple[Code, ...] = (MOVED,)
 
+RECORD_LABEL = "fleetwright.dev/record"
+"""By it an operator watches the record of its environment: annotations there are orders for everything (see `orders`)."""
+
 
 def record_id(graph: Graph) -> ObjectId:
     """Where a target remembers the id of this environment of this fleet."""
@@ -29,9 +32,18 @@ def record(graph: Graph) -> Body:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": SYSTEM_NAMESPACE, "labels": {MANAGED_BY: MANAGER}},
+        "metadata": {"name": name, "namespace": SYSTEM_NAMESPACE, "labels": {MANAGED_BY: MANAGER, RECORD_LABEL: graph.environment.id}},
         "data": {"id": graph.environment.id},
     }
+
+
+def labelled(graph: Graph, standing: Observed) -> Body | None:
+    """A record of an older version with the label that it lacks, as a replacement of just this version; None where it has it."""
+    metadata = standing.body["metadata"]
+    labels = metadata.get("labels") or {}
+    if labels.get(RECORD_LABEL) == graph.environment.id:
+        return None
+    return {**standing.body, "metadata": {**metadata, "labels": {**labels, **record(graph)["metadata"]["labels"]}}}
 
 
 def moved(graph: Graph, standing: Observed | None) -> Finding | None:

@@ -30,6 +30,8 @@ class Settings:
     wait: bool = True
     wait_for_lease: bool = True
     wave_seconds: float = 600
+    isolate: bool = False
+    """What is refused of one owner sets that owner aside, and the others go on."""
 
 
 async def apply(planned: Planned, cluster: Cluster, clock: Clock, progress: Progress, stop: Stop, settings: Settings) -> Result:
@@ -44,21 +46,29 @@ async def apply(planned: Planned, cluster: Cluster, clock: Clock, progress: Prog
     try:
         await cluster.apply(NAMESPACE, dry_run=False, force=True)
         async with lease(cluster, clock, environment, settings.holder, stop, progress, wait=settings.wait_for_lease) as fence:
-            phases = Phases(cluster, progress, stop, account, settings.revision)
-            patience = Patience(settings.wait, settings.wave_seconds)
-            rollout = Rollout(planned, phases, account, cluster, clock, progress, stop, patience)
-            books = Books(cluster, planned, fence, _told_revision(planned), waits=settings.wait)
-            return await _Run(planned, cluster, progress, stop, account, phases, rollout, books, waits=settings.wait).through()
+            return await carry_out(planned, cluster, clock, progress, stop, settings, fence, account)
     except LeaseHeld as held:
         if stop.is_set():
             return account.result(planned, interrupted(stop.reason), told.stopped(stop.reason, ()))
         return account.result(planned, Ending.LOCKED, told.locked(held.holder))
-    except FenceLost as lost:
-        return account.result(planned, Ending.LOCKED, f"{lost}; {told.applied(account.outcomes)}")
     except Unreachable as lost:
         if not account.outcomes and not lost.ambiguous:
             raise Unreachable(told.never_begun(str(lost)), lost.fix) from None
         return account.result(planned, Ending.FAILED, told.lost(str(lost), lost.fix, account.outcomes, len(planned.plan.steps)))
+
+
+async def carry_out(
+    planned: Planned, cluster: Cluster, clock: Clock, progress: Progress, stop: Stop, settings: Settings, fence: int, account: Account
+) -> Result:
+    """Every stage of a plan, by whoever holds the Lease. Raises Unreachable; `account` says what was done until then."""
+    phases = Phases(cluster, progress, stop, account, settings.revision, isolate=settings.isolate)
+    patience = Patience(settings.wait, settings.wave_seconds)
+    rollout = Rollout(planned, phases, account, cluster, clock, progress, stop, patience)
+    books = Books(cluster, planned, fence, _told_revision(planned), waits=settings.wait)
+    try:
+        return await _Run(planned, cluster, progress, stop, account, phases, rollout, books, waits=settings.wait).through()
+    except FenceLost as lost:
+        return account.result(planned, Ending.LOCKED, f"{lost}; {told.applied(account.outcomes)}")
 
 
 class _Run:
@@ -93,7 +103,7 @@ class _Run:
         phases, plan = self._phases, self._plan
         await phases.write("namespaces", of_stage(plan, Stage.NAMESPACES))
         refused = await self._preflight()
-        if refused:
+        if refused and not self._phases.set_aside(self._planned, refused):
             return Ending.FAILED, told.preflight(refused, self._account.outcomes)
         await phases.remove("make room", early(plan))
         await phases.write("tenants", of_stage(plan, Stage.TENANCY))

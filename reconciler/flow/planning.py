@@ -61,10 +61,12 @@ async def make_plan(
     options: Options,
     equality: Equality,
     findings: Iterable[Finding] = (),
+    rendered: tuple[Manifest, ...] | None = None,
 ) -> Planned:
-    """What an apply of `graph` would do to the target. Raises EnvironmentMoved."""
+    """What an apply of `graph` would do to the target. `rendered` are its manifests, where they are known. Raises EnvironmentMoved."""
     world = await observe(cluster, graph)
-    desired = tuple(handed_over(manifest, world.objects.get(manifest.id)) for manifest in render(graph, kinds))
+    manifests = render(graph, kinds) if rendered is None else rendered
+    desired = tuple(handed_over(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = differ(chosen, world.objects, equality.is_equal)
     previews, deferred = await _previews(cluster, suspects, world, options)

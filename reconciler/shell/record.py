@@ -12,7 +12,8 @@ from pathlib import Path
 
 from reconciler.flow.apply import Settings
 from reconciler.flow.planning import Planned
-from reconciler.model.result import Ending, Result, Status
+from reconciler.flow.verdict import state_of
+from reconciler.model.result import Result, Status
 from reconciler.ports import Ledger, RunRecord, RunState
 from reconciler.shell.ledgers import open_ledger
 from reconciler.shell.person import person
@@ -55,16 +56,3 @@ def recording(root: Path, planned: Planned, settings: Settings, now: datetime) -
     )
     with ThreadPoolExecutor(1, "ledger") as worker:
         yield Record(worker, root, run, planned)
-
-
-def state_of(ending: Ending) -> RunState:
-    """The state that a run ends in."""
-    match ending:
-        case Ending.COMPLETED:
-            return RunState.COMPLETED
-        case Ending.CANCELLED:
-            return RunState.CANCELLED
-        case Ending.HELD | Ending.BLOCKED | Ending.REFUSED | Ending.LOCKED | Ending.STALE:
-            return RunState.BLOCKED
-        case Ending.FAILED | Ending.EXPIRED:
-            return RunState.FAILED

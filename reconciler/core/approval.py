@@ -1,0 +1,55 @@
+"""Approval: which steps of a plan wait for a person, and the plan once that person has said yes to exactly this hash."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from reconciler.core.guard import taken_down
+from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update
+
+SHORTEST = 12
+"""Characters of a hash or a commit that name it."""
+
+Approval = Literal["none", "prune", "always"]
+"""What a person can let go: nothing, what guards hold, or each plan as a whole."""
+
+
+def names(approved: str, hash: str) -> bool:
+    """Whether an approval is of this plan or commit."""
+    return len(approved) >= SHORTEST and hash.startswith(approved)
+
+
+def held(plan: Plan) -> int:
+    """How many objects guards keep from being taken down."""
+    return taken_down(step for step in plan.steps if isinstance(step, Delete | Update) and step.guarded)
+
+
+def approved(plan: Plan, by: str, mode: Approval) -> Plan:
+    """The plan as it may be carried out now: all of it once it is approved, nothing of it where everything waits for that."""
+    writes = any(not isinstance(step, Block) for step in plan.steps)
+    if mode != "none" and names(by, plan.hash):
+        return replace(plan, steps=tuple(_released(step) for step in plan.steps)) if held(plan) else plan
+    if mode == "always" and writes:
+        return replace(plan, steps=tuple(step for step in plan.steps if isinstance(step, Block)))
+    return plan
+
+
+def asks(plan: Plan, by: str, mode: Approval) -> str:
+    """What a person would have to approve, as a sentence; empty where nothing waits for one."""
+    if mode == "none" or names(by, plan.hash):
+        return ""
+    number, total = held(plan), sum(not isinstance(step, Block) for step in plan.steps)
+    if mode == "always" and total:
+        return f"{total} steps wait for an approval: fleet approve {plan.hash[:SHORTEST]}"
+    if number:
+        return f"guards hold {number} that would be taken down; if that is meant: fleet approve {plan.hash[:SHORTEST]}"
+    return ""
+
+
+def _released(step: Step) -> Step:
+    match step:
+        case Delete() | Update():
+            return replace(step, guarded=False)
+        case Create() | Block():
+            return step

@@ -1,0 +1,194 @@
+"""What an operator does by itself: applies commits, repairs drift, leaves alone what it should, and tells of it once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from reconciler.core.orders import PAUSED, RECONCILE
+from reconciler.model.happenings import DriftRepaired, LeaseChanged, RunEnded, SourceChanged, SourceState
+from reconciler.model.result import Ending
+from reconciler.ports import BranchGone, SourceUnavailable
+from tests.fleets import Repo, service
+from tests.flow.conftest import deployment
+from tests.flow.operator.conftest import Site, until
+
+
+def ended(site: Site) -> list[RunEnded]:
+    return site.ears.of(RunEnded)
+
+
+async def settled(site: Site, operator, revision: str) -> None:
+    await until(lambda: operator.state.applied == revision and operator.vitals().queue == 0 and operator.state.result is not None)
+
+
+async def test_the_first_commit_is_applied(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+    assert deployment("s0") in await site.live()
+    assert [one.ending for one in ended(site)] == [Ending.COMPLETED]
+    assert [one.held for one in site.ears.of(LeaseChanged)] == [True, False]
+
+
+async def test_a_new_commit_is_applied_when_a_wake_says_so(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        revision = site.shelf.push(site.shelf.head.having("specs/services/acme/s9.yaml", service("s9")))
+        operator.wake("webhook")
+        await settled(site, operator, revision)
+        assert deployment("s9") in await site.live()
+
+
+async def test_a_second_pass_with_nothing_to_do_writes_nothing_and_is_no_run(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        before, versions = site.cluster.writes, await site.versions()
+        operator.wake("asked")
+        await until(lambda: site.shelf.fetches > 1)
+        await asyncio.sleep(0.6)
+        await settled(site, operator, site.shelf.head.revision)
+        assert site.cluster.writes - before <= 1, "at most a renewal of the Lease"
+        assert await site.versions() == versions
+    assert len(ended(site)) == 1
+    assert site.ledger.begun == 1
+
+
+async def test_a_deleted_object_comes_back_and_a_changed_field_is_put_back(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        live = (await site.live())[deployment("s0")]
+        await site.cluster.delete(live)
+        await until(lambda: len(site.ears.of(DriftRepaired)) == 1)
+
+        def two(body: dict) -> None:
+            body["spec"]["replicas"] = 7
+
+        site.store.edit(deployment("s1"), "somebody", two)
+        await until(lambda: len(site.ears.of(DriftRepaired)) == 2)
+        gone, changed = site.ears.of(DriftRepaired)
+        assert (gone.id, gone.fields) == (deployment("s0"), ())
+        assert (changed.id, changed.fields, changed.managers) == (deployment("s1"), ("/spec/replicas",), ("somebody",))
+        assert (await site.live())[deployment("s1")].body["spec"]["replicas"] == 1
+    assert len(ended(site)) == 1, "a repair is no run"
+
+
+async def test_what_others_own_is_left_alone(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+
+        def annotate(body: dict) -> None:
+            body["metadata"].setdefault("annotations", {})["example.com/theirs"] = "1"
+
+        site.store.edit(deployment("s0"), "somebody", annotate)
+        await asyncio.sleep(0.3)
+        assert not site.ears.of(DriftRepaired)
+        assert (await site.live())[deployment("s0")].body["metadata"]["annotations"]["example.com/theirs"] == "1"
+
+
+async def test_one_broken_spec_keeps_its_resource_and_everything_else_goes_on(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        before = (await site.versions())[deployment("s0")]
+        broken = site.shelf.head.having("specs/services/acme/s0.yaml", "kind: [").having("specs/services/acme/s9.yaml", service("s9"))
+        site.shelf.push(broken)
+        operator.wake("webhook")
+        await settled(site, operator, broken.revision)
+        assert deployment("s9") in await site.live()
+        assert (await site.versions())[deployment("s0")] == before
+        assert operator.state.desire is not None
+        assert any("s0.yaml" in str(finding.place) for finding in operator.state.desire.graph.findings)
+
+
+async def test_a_broken_fleet_file_or_an_empty_source_changes_nothing(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        versions = await site.versions()
+        for repo in (site.shelf.head.having("fleet.yaml", "kind: ["), Repo({"fleet.yaml": site.shelf.head.files["fleet.yaml"]}, "ffff001")):
+            site.shelf.push(repo)
+            operator.wake("webhook")
+            await until(lambda: site.ears.of(SourceChanged)[-1].state is SourceState.BROKEN)
+            assert await site.versions() == versions
+            site.shelf.push(site.shelf.commits[0])
+            operator.wake("webhook")
+            await until(lambda: site.ears.of(SourceChanged)[-1].state is SourceState.FOLLOWED)
+    assert len(ended(site)) == 1
+
+
+async def test_a_source_that_is_down_or_without_its_branch_changes_nothing_and_says_so_once(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        versions = await site.versions()
+        for fault, state in (
+            (SourceUnavailable("the server does not answer"), SourceState.UNAVAILABLE),
+            (BranchGone("main"), SourceState.GONE),
+        ):
+            site.shelf.fault = fault
+            fetches = site.shelf.fetches
+            operator.wake("webhook")
+            await until(lambda: site.shelf.fetches > fetches)  # noqa: B023
+            operator.wake("webhook")
+            await until(lambda: site.shelf.fetches > fetches + 1)  # noqa: B023
+            await asyncio.sleep(0.4)
+            assert site.ears.of(SourceChanged)[-1].state is state
+        states = [one.state for one in site.ears.of(SourceChanged)]
+        assert states == [SourceState.FOLLOWED, SourceState.UNAVAILABLE, SourceState.GONE]
+        assert await site.versions() == versions
+
+
+async def test_a_rewound_branch_waits_for_a_person(site: Site) -> None:
+    async with site.running() as operator:
+        first = site.shelf.head
+        site.shelf.push(first.having("specs/services/acme/s9.yaml", service("s9")))
+        await settled(site, operator, site.shelf.head.revision)
+        site.shelf.rewind()
+        operator.wake("webhook")
+        await until(lambda: site.ears.of(SourceChanged)[-1].state is SourceState.REWOUND)
+        await asyncio.sleep(0.4)
+        assert deployment("s9") in await site.live()
+        assert "fleet approve" in site.ears.of(SourceChanged)[-1].message
+
+
+async def test_a_pause_stops_writes_of_what_it_names_and_ends_with_its_order(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        operator.ordered("Service/acme/s0", {"metadata": {"annotations": {}}})
+        operator.ordered("Service/acme/s0", {"metadata": {"annotations": {PAUSED: "true"}}})
+        await site.cluster.delete((await site.live())[deployment("s0")])
+        await site.cluster.delete((await site.live())[deployment("s1")])
+        await until(lambda: bool(site.ears.of(DriftRepaired)))
+        await asyncio.sleep(0.5)
+        assert [one.id for one in site.ears.of(DriftRepaired)] == [deployment("s1")]
+        assert deployment("s0") not in await site.live()
+        operator.ordered("Service/acme/s0", {"metadata": {"annotations": {RECONCILE: "now"}}})
+        async with asyncio.timeout(10):
+            while deployment("s0") not in await site.live():
+                await asyncio.sleep(0.05)
+
+
+async def test_twenty_edits_in_a_second_are_a_few_runs_and_the_last_one_wins(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        for number in range(20):
+            site.shelf.push(site.shelf.head.having("specs/services/acme/s0.yaml", service("s0", extra=f"  env: {{NUMBER: '{number}'}}\n")))
+            operator.wake("webhook")
+            await asyncio.sleep(0.03)
+        await settled(site, operator, site.shelf.head.revision)
+        env = (await site.live())[deployment("s0")].body["spec"]["template"]["spec"]["containers"][0]["env"]
+        assert {"name": "NUMBER", "value": "19"} in env
+
+
+async def test_removed_services_beyond_the_guards_wait_and_the_rest_is_applied(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+        site.shelf.push(site.shelf.head.without(["specs/services/acme/s0.yaml", "specs/services/acme/s1.yaml"]))
+        operator.wake("webhook")
+        await settled(site, operator, site.shelf.head.revision)
+        assert {deployment("s0"), deployment("s1")} <= (await site.live()).keys()
+        assert ended(site)[-1].ending is Ending.HELD
+        asked = operator.state.asked
+        assert asked
+        operator.ordered("all", {"metadata": {"annotations": {}}})
+        operator.ordered("all", {"metadata": {"annotations": {"fleetwright.dev/approved": asked[:12]}}})
+        async with asyncio.timeout(10):
+            while deployment("s0") in await site.live():
+                await asyncio.sleep(0.05)
+    assert ended(site)[-1].ending is Ending.COMPLETED
