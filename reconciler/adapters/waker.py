@@ -1,0 +1,156 @@
+"""The waker: Kopf, which watches custom resources and posts events about them. It wakes; it decides nothing and writes nothing else.
+
+It runs in a thread with a loop of its own: when Kopf ends it cancels every task of its loop that began after it, and since 1.45 it ends
+on any fault of a watch (https://github.com/nolar/kopf/pull/1313). It is begun again then; the passes of the operator go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import kopf
+
+from reconciler.model.happenings import ConditionChanged, ConflictFound, Happening
+from reconciler.model.manifests import Body
+from reconciler.model.spec import API_VERSION, GROUP
+
+SHORTEST, LONGEST = 1.0, 60.0
+"""Seconds before Kopf is begun again."""
+_LENGTH = 1000
+"""Of an event's message; the API server takes 1,024 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How Kopf reaches the API server, and until when that holds."""
+
+    server: str
+    authority: str | None = None
+    insecure: bool = False
+    token: str | None = field(default=None, repr=False)
+    certificate: str | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)
+    expires: datetime | None = None
+
+
+Seen = Callable[[Body, bool], None]
+"""Hears of a custom resource, and whether it is gone."""
+
+
+class Waker:
+    """Kopf in a thread. `seen` and `said` are called in that thread."""
+
+    def __init__(self, plurals: Iterable[str], login: Callable[[], Login], seen: Seen, said: Callable[[str], None]) -> None:
+        self._plurals, self._login, self._seen, self._said = tuple(plurals), login, seen, said
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
+        self._posting: contextvars.Context | None = None
+        self._uids: dict[tuple[str, str, str], str] = {}
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it, and waits a little for that."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def hear(self, happening: Happening) -> None:
+        """Posts an event where a custom resource is concerned, on changes only. Never waits: Kopf sends it when it can."""
+        match happening:
+            case ConditionChanged(ref=ref, namespace=namespace, type=type, status=status, reason=reason, message=message):
+                good = (status == "True") == (type in ("Ready", "Progressing"))
+                self._post(ref.kind, namespace, ref.name, "Normal" if good else "Warning", reason, f"{type} is {status}: {message}")
+            case ConflictFound(id=id, owner=owner, managers=managers):
+                who = ", ".join(managers) or "somebody"
+                self._post(
+                    owner.kind, id.namespace, owner.name, "Warning", "Conflict", f"{who} keeps writing {id}; it is left alone for a while"
+                )
+            case _:
+                pass
+
+    def _post(self, kind: str, namespace: str, name: str, type: str, reason: str, message: str) -> None:
+        uid = self._uids.get((kind, namespace, name))
+        if self._posting is None or uid is None:
+            return
+        metadata = {"name": name, "uid": uid} | ({"namespace": namespace} if namespace else {})
+        about: Any = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata}
+        self._posting.copy().run(kopf.event, about, type=type, reason=reason, message=message[:_LENGTH])
+
+    def _run(self) -> None:
+        logging.getLogger("kopf").setLevel(logging.ERROR)  # what it has to say is said here, once
+        delay = SHORTEST
+        while not self._stop.is_set():
+            try:
+                asyncio.run(self._watch())
+                delay = SHORTEST
+            except Exception as fault:  # noqa: BLE001 - whatever ends Kopf, it is begun again
+                self._said(f"the watch of custom resources ended and begins again: {type(fault).__name__}: {fault}")
+            self._posting = None
+            self._stop.wait(delay)
+            delay = min(delay * 2, LONGEST)
+
+    async def _watch(self) -> None:
+        await kopf.operator(registry=self._registry(), settings=_settings(), clusterwide=True, standalone=True, stop_flag=self._stop)
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        def login(**_: Any) -> kopf.ConnectionInfo:
+            found = self._login()
+            return kopf.ConnectionInfo(
+                server=found.server,
+                ca_data=found.authority,
+                insecure=found.insecure or None,
+                scheme="Bearer" if found.token else None,
+                token=found.token,
+                certificate_data=found.certificate,
+                private_key_data=found.key,
+                expiration=found.expires,
+            )
+
+        for plural in self._plurals:
+
+            @kopf.on.event(GROUP, API_VERSION.partition("/")[2], plural, registry=registry)
+            async def event(type: str, body: Any, **_: Any) -> None:
+                self._took(dict(body), gone=type == "DELETED")
+
+        return registry
+
+    def _took(self, body: dict[str, Any], *, gone: bool) -> None:
+        if self._posting is None:
+            self._posting = contextvars.copy_context()
+        metadata = body["metadata"]
+        key = (body["kind"], metadata.get("namespace", ""), metadata["name"])
+        if gone:
+            self._uids.pop(key, None)
+        else:
+            self._uids[key] = metadata["uid"]
+        self._seen(body, gone)
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    network, watching, queueing, posting = settings.networking, settings.watching, settings.queueing, settings.posting
+    network.connect_timeout, network.request_timeout = 10, 60  # by default there is none for a connection, and 300 s for a request
+    network.error_backoffs = (1, 2, 4, 8, 16, 32, 60, 60, 60)  # five minutes: a short outage does not end Kopf
+    watching.connect_timeout, watching.server_timeout, watching.client_timeout = 10, 290, 330
+    watching.inactivity_timeout = 70  # a stream without bookmarks for so long is dead, whatever the load balancer says
+    queueing.worker_limit = None  # with a limit a worker keeps its place while it idles: twenty gave four objects a second
+    queueing.idle_timeout = 0.1  # no object keeps a worker
+    queueing.error_delays = (1, 2, 5, 10, 30, 60)
+    posting.level, posting.loggers = logging.WARNING, False  # we post on changes only; its own log lines are no events
+    posting.reporting_component, posting.event_name_prefix = "fleetwright", "fleetwright-"
+    settings.peering.standalone = True  # one writer by the Lease: peering is a wall clock without a fence
+    settings.process.ultimate_exiting_timeout = 45
+    return settings
