@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reconciler.model.answers import Accepted, Answer, Refused
-from reconciler.model.documents import SourceTree
-from reconciler.model.findings import Finding
-from reconciler.model.happenings import Happening
-from reconciler.model.manifests import Body, ObjectId, Observed
-from reconciler.model.plan import Plan
-from reconciler.model.result import Result
+
+if TYPE_CHECKING:  # whoever only reads files, as lint does, needs the faults of a source, and none of what goes through the other ports
+    from reconciler.model.documents import SourceTree
+    from reconciler.model.findings import Finding
+    from reconciler.model.happenings import Happening
+    from reconciler.model.manifests import Body, ObjectId, Observed
+    from reconciler.model.plan import Plan
+    from reconciler.model.result import Result
 
 __all__ = [
     "Accepted",
