@@ -46,7 +46,7 @@ class Spec(BaseModel):
     @classmethod
     def unsaid(cls) -> Self:
         """What holds where nothing is said: the default of a field that has defaults of its own. It builds no validator, as a call of the class would."""
-        return cls.model_construct()
+        return super().model_construct()
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
