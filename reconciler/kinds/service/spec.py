@@ -73,7 +73,7 @@ class Health(Spec):
     """How long it may take to come up before it counts as failed."""
     readiness: Probe = Probe.unsaid()
     """Fails: gets no traffic until it is well again."""
-    liveness: Probe = Probe.model_validate({"period": "20s"})
+    liveness: Probe = Probe.model_construct(period=20_000)
     """Fails: is restarted."""
 
     @model_validator(mode="after")
