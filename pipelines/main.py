@@ -21,3 +21,5 @@ def main() -> None:
         sys.exit(run())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    finally:
+        gc.freeze()  # or the interpreter, as it ends, looks through all there is for garbage: it goes with the process anyway

@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reconciler.model.answers import Accepted, Answer, Refused
-from reconciler.model.documents import SourceTree
-from reconciler.model.findings import Finding
-from reconciler.model.happenings import Happening
-from reconciler.model.manifests import Body, ObjectId, Observed
-from reconciler.model.plan import Plan
-from reconciler.model.result import Result
+
+if TYPE_CHECKING:  # whoever only reads files, as lint does, needs the faults of a source, and none of what goes through the other ports
+    from reconciler.model.documents import SourceTree
+    from reconciler.model.findings import Finding
+    from reconciler.model.happenings import Happening
+    from reconciler.model.manifests import Body, ObjectId, Observed
+    from reconciler.model.plan import Plan
+    from reconciler.model.result import Result
 
 __all__ = [
     "Accepted",
@@ -63,8 +65,7 @@ class EventKind(StrEnum):
     """The watch was interrupted: list again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event of a watch; `observed` is None only when the watch was lost."""
 
     kind: EventKind
@@ -126,8 +127,7 @@ class Source(Protocol):
         """One file by its path from the root, such as an environment's own lock; None where there is none. Raises SourceUnavailable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a work tree stands to its last commit, as far as the files of a source go."""
 
     revision: str
@@ -174,8 +174,7 @@ class Relation(StrEnum):
     """It does not: the branch was rewritten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """What a fetch found."""
 
     revision: str
@@ -204,8 +203,7 @@ class CommitRefused(Exception):
         self.fix = fix
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """A commit of the source."""
 
     id: str
@@ -261,8 +259,7 @@ class StepState(StrEnum):
     """Cannot be done: the plan says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(NamedTuple):
     """One step of a run, as the ledger remembers it: an object, what was to be done with it, what became of that."""
 
     object: str
@@ -272,8 +269,7 @@ class StepRecord:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunDetail:
+class RunDetail(NamedTuple):
     """A run with its steps in the order of the plan, and with what was found."""
 
     run: RunRecord

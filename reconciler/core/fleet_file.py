@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.codes import fleet as codes
 from reconciler.core.codes import specs
@@ -21,8 +20,7 @@ from reconciler.model.spec import LABEL_LENGTH
 _PRODUCTION = frozenset({"production", "prod"})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What `fleet.yaml` says. `spec` is None where it is missing or broken."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler.core.codes import fleet as codes
 from reconciler.core.paths import remedy
@@ -21,8 +21,7 @@ UNKNOWN = "File"
 _NAME = re.compile(NAME_PATTERN)
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """The place of one file: what it declares, or why it cannot."""
 
     path: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.codes import documents as codes
 from reconciler.core.reading import MAX_PROBLEMS, SPEC, START, UNLIMITED, UNSEEN, At, Limits, Problem, Reading, unseen
@@ -14,8 +13,7 @@ from reconciler.model.refs import Ref
 _VISIBLE = bytes({9, 10, 13} | set(range(32, 127)))
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What a file holds. With findings `value` is as much as could be read, for further findings only; None is nothing at all."""
 
     value: Any

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.cel.engine import LINKED, OBJECT, PLACEMENT, POLICY, TENANT, TODAY, Unjudged, activation, all_hold, all_of
 from reconciler.core.codes import rules as codes
@@ -27,8 +26,7 @@ _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _TENANT_KIND = "Tenant"
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
+class _Set(NamedTuple):
     """The rules of one policy about one kind, and one program that says yes where all of them hold."""
 
     judges: tuple[Judge, ...]
@@ -75,8 +73,7 @@ def _set(judges: tuple[Judge, ...]) -> _Set | None:
     return _Set(judges, all_of(judge.expression for judge in judges), reads, min(judge.expression.capacity for judge in judges))
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(NamedTuple):
     """A resource and its surroundings."""
 
     view: View

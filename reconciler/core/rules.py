@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.cel.engine import Expression, Fault, Flaw, Unjudged, activation, compiled
 from reconciler.core.cel.fields import Record, unknown_keys
@@ -28,8 +27,7 @@ _TODAY = "2026-01-01"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(NamedTuple):
     """A rule that can be asked."""
 
     code: str
@@ -68,8 +66,7 @@ def read_rule(path: str, data: bytes, kinds: tuple[Kind, ...]) -> tuple[Judge | 
     return (judge, ()) if isinstance(judge, Judge) else (None, judge)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(NamedTuple):
     document: Document
     text: str
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from reconciler.core.codes import documents as codes
 from reconciler.model.findings import Code
@@ -27,8 +27,7 @@ _LONGEST = 20
 """Digits and sign of the longest number that fits into 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Doubtful:
+class Doubtful(NamedTuple):
     """A scalar that readers take differently, with what was probably meant, so that reading can go on."""
 
     meant: Scalar

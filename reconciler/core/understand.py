@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler.core.check import check
 from reconciler.core.linking import Linking, link
@@ -13,8 +13,7 @@ from reconciler.model.fleet import Fleet
 from reconciler.model.kind import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Understanding:
+class Understanding(NamedTuple):
     """A source as understood: every finding of parse and check, in order of place."""
 
     tree: SourceTree

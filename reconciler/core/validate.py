@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -33,8 +32,7 @@ def validate(model: type[S], value: Any, document: Document, base: Pointer) -> t
         return None, tuple(_finding(model, document, base, one) for one in _sorted_out(faults))[:MAX_FINDINGS]
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
+class _Fault(NamedTuple):
     """One error of pydantic. `branches` are the members of unions that were tried: (where, which)."""
 
     type: str

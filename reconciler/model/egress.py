@@ -1,9 +1,7 @@
 """Egress: addresses outside the cluster that pods may reach, and the NetworkPolicy rule that opens them."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -35,7 +33,7 @@ class Egress(Spec):
     """TCP ports; empty means all."""
 
     @model_validator(mode="after")
-    def _inside(self) -> Egress:
+    def _inside(self) -> Self:
         for block in self.excluding:
             if not _within(ip_network(block), ip_network(self.cidr)):
                 raise ValueError(f"{block} is not a part of {self.cidr}, so there is nothing to exclude")

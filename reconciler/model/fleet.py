@@ -1,10 +1,8 @@
 """The fleet: what `fleet.yaml` says, one environment of it, and all resources together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -62,7 +60,7 @@ class Hardware(Spec):
     """Share of one GPU's memory; zero means no GPU."""
 
     @model_validator(mode="after")
-    def _limits_above_requests(self) -> Hardware:
+    def _limits_above_requests(self) -> Self:
         if self.memory_limit is not None and self.memory_limit < self.memory:
             raise ValueError(f"the memory limit {format_memory(self.memory_limit)} is below the request {format_memory(self.memory)}")
         if self.cpu_limit is not None and self.cpu_limit < self.cpu:
@@ -90,7 +88,7 @@ class Sync(Spec):
 
     interval: Duration = 60_000
     prune: Bool = True
-    guards: Guards = Guards()
+    guards: Guards = Guards.unsaid()
     approval: Literal["none", "prune", "always"] = "prune"
     deadline: Duration = 600_000
     """How long one wave may take to become healthy."""
@@ -199,9 +197,9 @@ class FleetSpec(Spec):
     """Waves by number: each starts when what changes in the one before is healthy."""
     policy: Name | None = None
     """The pack of tenants that name none."""
-    sync: Sync = Sync()
-    builder: BuilderDefaults = BuilderDefaults()
-    gate: GateDefaults = GateDefaults()
+    sync: Sync = Sync.unsaid()
+    builder: BuilderDefaults = BuilderDefaults.unsaid()
+    gate: GateDefaults = GateDefaults.unsaid()
     notifications: dict[Name, Notification] = Field(default_factory=dict)
     observability: dict[Name, Observability] = Field(default_factory=dict)
     """Machine -> service that takes its start-up reports."""

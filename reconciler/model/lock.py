@@ -1,7 +1,5 @@
 """The lock: which builds of each image passed the gate, by digest; which one is current. And its file, as YAML has it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date

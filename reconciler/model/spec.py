@@ -1,7 +1,5 @@
 """The base of every model that reads YAML, and the small types that specs share."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 from collections.abc import Iterable, Mapping
@@ -9,7 +7,7 @@ from datetime import date
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, Strict, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -44,6 +42,11 @@ class Spec(BaseModel):
 
     # The string below a field describes it (`documented`). A model is built when it is first asked to validate: most are only parts of others, and are built with those.
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+    @classmethod
+    def unsaid(cls) -> Self:
+        """What holds where nothing is said: the default of a field that has defaults of its own. It builds no validator, as a call of the class would."""
+        return super().model_construct()
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

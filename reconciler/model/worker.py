@@ -1,8 +1,6 @@
 """Worker applications: the `worker` block of a service, which its tasks are routed by."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -31,7 +29,7 @@ class Connection(Spec):
     """A secret with a URL that Celery understands: `core-broker/url`."""
 
     @model_validator(mode="after")
-    def _one_place(self) -> Connection:
+    def _one_place(self) -> Self:
         exactly_one(self)
         return self
 

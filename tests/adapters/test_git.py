@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.adapters.files import WorkTree
 from reconciler.adapters.git import Repository
-from reconciler.adapters.git.process import Git
+from reconciler.adapters.git.process import Git, GitFailed
 from reconciler.core import paths
 from reconciler.ports import CommitRefused, SourceUnavailable
 
@@ -82,7 +82,7 @@ def test_a_revision_that_is_not_there_is_said(repository, revision):
 )
 def test_what_is_no_revision_never_reaches_git(box, revision, monkeypatch):
     started = []
-    monkeypatch.setattr(Git, "_run", lambda *arguments, **_: started.append(arguments))
+    monkeypatch.setattr(subprocess, "Popen", lambda *arguments, **_: started.append(arguments))
     with pytest.raises(SourceUnavailable, match="is not a revision"):
         Repository(box.root).tree(revision)
     assert started == []
@@ -519,13 +519,20 @@ def test_a_commit_without_a_real_date_or_name_does_not_break_the_log(box, reposi
 
 def test_a_fleet_of_ten_thousand_files_takes_a_handful_of_processes(box, monkeypatch):
     started = []
-    run = Git._run
-    monkeypatch.setattr(
-        Git, "_run", lambda self, arguments, *rest, **options: (started.append(arguments), run(self, arguments, *rest, **options))[1]
-    )
+    begin = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: (started.append(command), begin(command, **options))[1])
     WorkTree(box.root, Repository(box.root)).tree()
     Repository(box.root).tree()
-    assert len(started) <= 7
+    assert 0 < len(started) <= 7
+
+
+def test_commands_side_by_side_leave_none_behind_when_one_fails(box, monkeypatch):
+    children, begin = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *command, **options: (children.append(begin(*command, **options)), children[-1])[1])
+    with pytest.raises(GitFailed):
+        Git(box.root).read_together(("rev-parse", "--verify", "nothing"), ("cat-file", "--batch"), ("log", "--format=%B"))
+    assert len(children) == 3
+    assert all(child.returncode is not None for child in children)
 
 
 def test_paths_of_the_work_tree_need_not_be_utf8(box, repository):

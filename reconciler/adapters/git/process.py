@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from reconciler.ports import SourceUnavailable
@@ -58,19 +60,33 @@ class Git:
 
     def read(self, *arguments: str, stdin: bytes = b"", seconds: float = READ_SECONDS) -> bytes:
         """What a command prints that changes nothing. Raises GitFailed; SourceUnavailable where git cannot run at all."""
-        options = [part for setting in _CONFIG for part in ("-c", setting)]
-        return self._run([*options, *arguments], _READING, stdin, seconds, alone=True)
+        return self._reading(arguments).answer(stdin, seconds)
+
+    def read_together(self, *commands: Sequence[str], seconds: float = READ_SECONDS) -> tuple[bytes, ...]:
+        """What several such commands print, run side by side. Raises as `read` does, of the first that failed."""
+        with ExitStack() as unanswered:
+            asked = [unanswered.enter_context(closing(self._reading(command))) for command in commands]
+            return tuple(one.answer(b"", seconds) for one in asked)
 
     def write(self, *arguments: str, stdin: bytes = b"", seconds: float = WRITE_SECONDS) -> bytes:
         """Run a command that changes the repository, with the user's own settings, hooks and terminal. Raises as `read` does."""
-        return self._run(["-c", "protocol.ext.allow=never", *arguments], {}, stdin, seconds, alone=False)
+        return _Running(self.root, ["-c", "protocol.ext.allow=never", *arguments], {}, alone=False).answer(stdin, seconds)
 
-    def _run(self, arguments: list[str], settings: dict[str, str], stdin: bytes, seconds: float, *, alone: bool) -> bytes:
+    def _reading(self, arguments: Sequence[str]) -> _Running:
+        options = [part for setting in _CONFIG for part in ("-c", setting)]
+        return _Running(self.root, [*options, *arguments], _READING, alone=True)
+
+
+class _Running:
+    """Git at work. `alone` gives it a session of its own."""
+
+    def __init__(self, root: Path, arguments: list[str], settings: dict[str, str], *, alone: bool) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _INHERITED}
         environment |= {"GIT_TERMINAL_PROMPT": "0", **settings}
+        self._arguments, self._alone = arguments, alone
         try:
-            child = subprocess.Popen(  # noqa: S603 - a list, no shell; what comes from outside is validated before
-                ["git", "--no-pager", "-C", str(self.root), *arguments],  # noqa: S607 - the user's own git
+            self._child = subprocess.Popen(  # noqa: S603 - a list, no shell; what comes from outside is validated before
+                ["git", "--no-pager", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -79,25 +95,34 @@ class Git:
             )
         except FileNotFoundError:
             raise GitMissing("there is no git on this machine", "install git, or leave --against and --revision out") from None
-        with child:
+
+    def answer(self, stdin: bytes, seconds: float) -> bytes:
+        """What it prints, once it has ended."""
+        with self._child as child:
             try:
                 out, said = child.communicate(stdin, timeout=seconds)
             except BaseException as fault:
-                _end(child, group=alone)
+                self._end()
                 if isinstance(fault, subprocess.TimeoutExpired):
-                    raise SourceUnavailable(f"git {_verb(arguments)} took longer than {seconds:.0f} s and was ended") from None
+                    raise SourceUnavailable(f"git {_verb(self._arguments)} took longer than {seconds:.0f} s and was ended") from None
                 raise
         if child.returncode:
             raise GitFailed(child.returncode, said.decode(errors="replace").strip())
         return out
 
+    def close(self) -> None:
+        """End it where nobody took its answer."""
+        if self._child.returncode is None:
+            self._end()
+            with self._child as child:
+                child.communicate()
 
-def _end(child: subprocess.Popen[bytes], *, group: bool) -> None:
-    """End git, and where it has a session of its own everything that it started."""
-    if group:
-        os.killpg(child.pid, signal.SIGKILL)
-    else:
-        child.terminate()
+    def _end(self) -> None:
+        """End git, and where it has a session of its own everything that it started."""
+        if self._alone:
+            os.killpg(self._child.pid, signal.SIGKILL)
+        else:
+            self._child.terminate()
 
 
 def _verb(arguments: list[str]) -> str:

@@ -21,6 +21,7 @@ _FORMAT = "%H%n%an <%ae>%n%aI%n%s"
 _FOREIGN = "dubious ownership"
 _NO_REPOSITORY = (_FOREIGN, "not a git repository", "cannot change to")
 """What git says (in the C locale) where it reads nothing at all."""
+_NO_WORK_TREE = "must be run in a work tree"
 _NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 """Of a commit whose date is not one; git stores what it is given."""
 
@@ -48,11 +49,11 @@ class Repository:
         return listing.one_file(self._git, self.resolve(revision or "HEAD"), path)
 
     def standing(self) -> Standing | None:
-        """How the work tree stands to HEAD; None where there is no repository, no commit, or git refuses to look."""
+        """How the work tree stands to HEAD; None where there is no repository or work tree, no commit, or git refuses to look."""
         try:
             return standing.standing(self._git)
         except GitFailed as fault:
-            if any(words in str(fault) for words in _NO_REPOSITORY):
+            if any(words in str(fault) for words in (*_NO_REPOSITORY, _NO_WORK_TREE)):
                 return None
             raise SourceUnavailable(f"git cannot tell what is edited. It said: {fault}") from None
         except GitMissing:

@@ -25,14 +25,14 @@ _STATUS = (
 
 
 def standing(git: Git) -> Standing | None:
-    """None before the first commit, and in a bare repository. Raises GitFailed."""
-    inside, _, prefix = os.fsdecode(git.read("rev-parse", "--is-inside-work-tree", "--show-prefix")).rstrip("\n").partition("\n")
-    if inside != "true":
-        return None
-    status = _status(git.read(*_STATUS, "--", *paths.ROOTS), prefix)
+    """None before the first commit. Raises GitFailed, in a bare repository as well."""
+    roots = ("--", *paths.ROOTS)
+    said = git.read_together(("rev-parse", "--show-prefix"), (*_STATUS, *roots), ("ls-files", "--stage", "-t", "-z", *roots))
+    prefix = os.fsdecode(said[0]).rstrip("\n")
+    status = _status(said[1], prefix)
     if not status.commit:
         return None
-    index = _index(git.read("ls-files", "--stage", "-t", "-z", "--", *paths.ROOTS))
+    index = _index(said[2])
     leaves = {path: entry.leaf for path, entry in index.items() if path.startswith(paths.IMAGES + "/")}
     touched = [path for path in status.unlike_index if path.startswith(paths.IMAGES + "/")]
     for path, leaf in _hashed(git, prefix, touched, status.commit, leaves).items():

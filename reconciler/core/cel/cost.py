@@ -50,8 +50,7 @@ class Costly(Exception):
         self.node = node
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """Steps to compute a value, and its size."""
 
     steps: int

@@ -13,15 +13,13 @@ from reconciler.core.suggest import did_you_mean
 from reconciler.model.findings import Pointer
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A variable with these fields and no others, each of a type or a record."""
 
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Many:
+class Many(NamedTuple):
     """A list of records."""
 
     of: Record

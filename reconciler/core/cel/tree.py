@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+class Const(NamedTuple):
     """A literal; None for null and bytes, which rules have no use for."""
 
     id: int
     value: bool | int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ident:
+class Ident(NamedTuple):
     """A variable."""
 
     id: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Select:
+class Select(NamedTuple):
     """`operand.field`, or `has(operand.field)` where it only tests."""
 
     id: int
@@ -33,8 +29,7 @@ class Select:
     tests: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A function or an operator (`_+_`, `_[_]`). A method's receiver is the first operand."""
 
     id: int
@@ -42,8 +37,7 @@ class Call:
     operands: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A list, a map or a message written out: its parts in order, keys before their values."""
 
     id: int
@@ -51,8 +45,7 @@ class Literal:
     is_list: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """What a macro such as `all` becomes: `variable` goes through `range`, `accumulator` through `step`."""
 
     id: int
@@ -68,8 +61,7 @@ class Loop:
 Node = Const | Ident | Select | Call | Literal | Loop
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """An expression."""
 
     root: Node

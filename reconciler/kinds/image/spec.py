@@ -1,8 +1,6 @@
 """What an image's spec says: where it starts, what is added, and what it must pass."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -41,7 +39,7 @@ class From(Spec):
     """A root file system put together from Debian packages."""
 
     @model_validator(mode="after")
-    def _one_start(self) -> From:
+    def _one_start(self) -> Self:
         exactly_one(self)
         return self
 
@@ -98,11 +96,11 @@ class ImageSpec(Spec):
     """Machines whose driver this image must suit, one column of the build matrix each; empty means wherever its services go."""
     cuda: CudaVersion | None = None
     """CUDA runtime inside; inherited by images that start from this one. Checked against the driver of each machine."""
-    gate: Gate = Gate()
+    gate: Gate = Gate.unsaid()
     """What a build must pass."""
     size_budget: Memory | None = None
     """Largest sum of compressed layers; a build above it fails the gate."""
-    audit: Audit = Audit()
+    audit: Audit = Audit.unsaid()
     """What the dependency audit looks through."""
     epoch: Annotated[Int, Field(ge=0)] = 0
     """Raise it to rebuild with the distribution's fixes although no file changed (`fleet images refresh`)."""

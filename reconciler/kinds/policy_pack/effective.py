@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.kinds.policy_pack.spec import PolicyPackSpec, Settings
 from reconciler.model.canonical import digest, dumps
@@ -15,8 +14,7 @@ Pack = Resource[PolicyPackSpec]
 _OWN = {"version", "status", "extends", "rules"}
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(NamedTuple):
     """What holds for a tenant."""
 
     value: Mapping[str, Any]

@@ -1,7 +1,5 @@
 """Rules: one file each, named by its code, below the folder that a pack names. An expression in CEL that is true where all is well."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field

@@ -1,8 +1,6 @@
 """What a policy pack's spec says: rules, what they block, and the settings that tenants of the pack start from."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
@@ -77,7 +75,7 @@ class Provider(Spec):
     """Auth profiles by name, as `secret/key` in the tenant's namespace: tried in turn before any fallback model."""
 
     @model_validator(mode="after")
-    def _one_place(self) -> Provider:
+    def _one_place(self) -> Self:
         exactly_one(self)
         return self
 
@@ -113,7 +111,7 @@ class Model(Spec):
     """What takes over when it does not answer."""
 
     @model_validator(mode="after")
-    def _one_meaning(self) -> Model:
+    def _one_meaning(self) -> Self:
         exactly_one(self)
         if (self.provider is None) != (self.model is None):
             raise ValueError("`provider` and `model` go together")
@@ -170,13 +168,13 @@ class SignedDocument(Spec):
 class Settings(Spec):
     """What packs give by default and tenants may override. What is not said is taken from the pack below."""
 
-    qa: Qa = Qa()
+    qa: Qa = Qa.unsaid()
     """What must say yes before a step counts as completed."""
-    budgets: Budgets = Budgets()
+    budgets: Budgets = Budgets.unsaid()
     """How much runs may spend."""
-    required: Required = Required()
+    required: Required = Required.unsaid()
     """What every run must bring."""
-    models: Models = Models()
+    models: Models = Models.unsaid()
     """Providers, aliases and failover of language models."""
     documents: dict[Name, SignedDocument] = Field(default_factory=dict)
     """Texts that agents are given, by role: `constitution`, `persona-reviewer`."""

@@ -1,8 +1,6 @@
 """What a service's spec says: which image runs where, how it is known to be well, and what reaches it."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -73,13 +71,13 @@ class Health(Spec):
     """The port of `http`; the only one needs no naming."""
     startup: Duration = 30_000
     """How long it may take to come up before it counts as failed."""
-    readiness: Probe = Probe()
+    readiness: Probe = Probe.unsaid()
     """Fails: gets no traffic until it is well again."""
-    liveness: Probe = Probe.model_validate({"period": "20s"})
+    liveness: Probe = Probe.model_construct(period=20_000)
     """Fails: is restarted."""
 
     @model_validator(mode="after")
-    def _one_way(self) -> Health:
+    def _one_way(self) -> Self:
         exactly_one(self)
         if self.port is not None and self.http is None:
             raise ValueError("`port` goes with `http` only; `tcp` names its port itself")
@@ -101,7 +99,7 @@ class Autoscale(Spec):
     """Average memory use to aim at, in percent of the request."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Autoscale:
+    def _in_order(self) -> Self:
         if self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}")
         return self
@@ -150,7 +148,7 @@ class Disruption(Spec):
     """At least so many there: a number or a share such as `50%`."""
 
     @model_validator(mode="after")
-    def _one_bound(self) -> Disruption:
+    def _one_bound(self) -> Self:
         exactly_one(self)
         return self
 
@@ -221,6 +219,6 @@ class ServiceSpec(Spec):
     """Makes it a Celery application: its tasks are specs of kind Task that name this service."""
 
     @model_validator(mode="after")
-    def _one_image(self) -> ServiceSpec:
+    def _one_image(self) -> Self:
         exactly_one(self)
         return self

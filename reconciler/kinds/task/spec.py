@@ -1,8 +1,6 @@
 """What a task's spec says: which function runs, on which worker and queue, when, and what happens when it fails."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -46,7 +44,7 @@ class Schedule(Spec):
     """Time zone of `cron`."""
 
     @model_validator(mode="after")
-    def _one_rhythm(self) -> Schedule:
+    def _one_rhythm(self) -> Self:
         exactly_one(self)
         if self.every is not None and self.every < 1000:
             raise ValueError("a task cannot run more often than every second")
@@ -68,7 +66,7 @@ class Retry(Spec):
     """Failures that no retry can mend; everything else is recoverable."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Retry:
+    def _in_order(self) -> Self:
         if self.backoff > self.cap:
             raise ValueError("`backoff` is above `cap`")
         return self
@@ -101,7 +99,7 @@ class Metrics(Spec):
     """Upper bounds of the histogram of durations, in order."""
 
     @model_validator(mode="after")
-    def _rising(self) -> Metrics:
+    def _rising(self) -> Self:
         if list(self.buckets) != sorted(set(self.buckets)):
             raise ValueError("`buckets` must rise")
         return self
@@ -128,7 +126,7 @@ class TaskSpec(Spec):
     """It is stopped after this long; below the worker's visibility timeout, or the broker would hand it out twice."""
     soft_time_limit: Duration | None = None
     """It is told to finish after this long (Celery raises SoftTimeLimitExceeded in it); below `timeLimit`."""
-    retry: Retry = Retry()
+    retry: Retry = Retry.unsaid()
     """What happens when it fails."""
     reject_on_worker_lost: Bool = True
     """It is queued again when its worker dies under it. Say false for what must not run twice."""
@@ -140,11 +138,11 @@ class TaskSpec(Spec):
     """What is checked before its code is imported."""
     gate: Action | None = None
     """Action that the policy gate must allow before each run; anything but an explicit yes is a no."""
-    metrics: Metrics = Metrics()
+    metrics: Metrics = Metrics.unsaid()
     """What it counts."""
 
     @model_validator(mode="after")
-    def _limits(self) -> TaskSpec:
+    def _limits(self) -> Self:
         if self.soft_time_limit is not None and (self.time_limit is None or self.soft_time_limit >= self.time_limit):
             raise ValueError("`softTimeLimit` needs a `timeLimit` above it")
         return self

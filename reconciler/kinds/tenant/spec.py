@@ -1,7 +1,5 @@
 """What a tenant's spec says: who belongs to it, how much it may use, which tools and policy it has, and whom its pods may talk to."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -35,7 +33,7 @@ class Policy(Spec):
 
     pack: Name | None = None
     """The policy pack; by default the fleet's."""
-    overrides: Settings = Settings()
+    overrides: Settings = Settings.unsaid()
     """What is different for this tenant."""
     local: Bool = False
     """Lets repositories of the tenant bring a policy file of their own, which may tighten and never loosen."""
@@ -72,13 +70,13 @@ class TenantSpec(Spec):
     """`suspended`: its services are scaled to zero and its schedules paused; nothing is deleted."""
     features: tuple[Feature, ...] = ()
     """Features in use, out of those of its tier."""
-    quotas: Quotas = Quotas()
+    quotas: Quotas = Quotas.unsaid()
     """How much it may use."""
     members: dict[Member, Role] = Field(default_factory=dict)
     """People and their roles; each role may do all that the lesser ones may."""
     tools: Selection | None = None
     """Tools of its agents."""
-    policy: Policy = Policy()
+    policy: Policy = Policy.unsaid()
     """The policy that holds for it."""
-    network: Network = Network()
+    network: Network = Network.unsaid()
     """Whom its pods may talk to."""

@@ -1,8 +1,6 @@
 """What a tool catalog's spec says: which tools there are, what they take, how dangerous they are, and in which profiles they come."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -52,7 +50,7 @@ class Endpoint(Spec):
     """A tool of an MCP server."""
 
     @model_validator(mode="after")
-    def _one_place(self) -> Endpoint:
+    def _one_place(self) -> Self:
         exactly_one(self)
         if (self.service is None) != (self.path is None):
             raise ValueError("`service` and `path` go together")
@@ -83,7 +81,7 @@ class Tool(Spec):
     """JSON Schema of what it gives back."""
     risk: Risk
     """How much harm a wrong call can do; `high` and `admin` are elevated: a tenant needs a grant for each such tool."""
-    actions: Actions = Actions()
+    actions: Actions = Actions.unsaid()
     """Who may do what with it."""
     timeout: Duration = 30_000
     """How long a call may take."""
