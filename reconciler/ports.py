@@ -91,11 +91,20 @@ class Cluster(Protocol):
     async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
         """Server-side apply as MANAGER. `metadata.uid` and `metadata.resourceVersion` in the body are preconditions (409 otherwise)."""
 
+    async def apply_status(self, body: Body) -> Answer:
+        """Server-side apply of the status of an object that exists (404 otherwise), as MANAGER, forced.
+
+        There are no preconditions: an API server keeps the metadata that the object has.
+        """
+
     async def put(self, body: Body) -> Answer:
         """Create an object, or replace the version that `metadata.resourceVersion` names (409 otherwise): compare and set."""
 
-    async def patch_managers(self, observed: Observed, managers: Iterable[str]) -> Answer:
-        """Hand the fields of these managers over to MANAGER, so that the next apply removes what is not desired."""
+    async def patch_managers(self, observed: Observed, managers: Iterable[str], subresource: str = "") -> Answer:
+        """Hand the fields of these managers over to MANAGER, so that the next apply removes what is not desired.
+
+        Those of the object itself, or those of its `status`.
+        """
 
     async def delete(self, observed: Observed) -> Answer:
         """Delete exactly this version of this object (uid and resourceVersion preconditions), in the background."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.core.schema import Schema
 from reconciler.core.structural import CEL, structural
 from reconciler.model.kind import Column, Kind
-from reconciler.model.manifests import MANAGED_BY, MANAGER
+from reconciler.model.manifests import MANAGED_BY, MANAGER, Shape
 from reconciler.model.projection import READY, Standing
 from reconciler.model.spec import API_VERSION, GROUP, NAME_LENGTH, NAME_PATTERN
 
@@ -43,6 +43,11 @@ def crds(kinds: Iterable[Kind]) -> tuple[dict[str, Any], ...]:
 def crd_name(kind: Kind) -> str:
     """The name of a kind's definition: `fleetservices.fleetwright.dev`."""
     return f"{kind.plural}.{GROUP}"
+
+
+def shapes(kinds: Iterable[Kind]) -> Mapping[tuple[str, str], Shape]:
+    """How custom resources are addressed, by group and kind."""
+    return {(GROUP, kind.name): Shape(_VERSION, kind.plural, namespaced=kind.scope == "tenant", stages=()) for kind in kinds}
 
 
 def columns(kind: Kind) -> tuple[Column, ...]:

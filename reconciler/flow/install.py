@@ -107,7 +107,7 @@ async def _established(cluster: Cluster, clock: Clock, id: ObjectId) -> str:
     until = clock.now() + timedelta(seconds=_ESTABLISHED_SECONDS)
     while True:
         live = await cluster.read(id)
-        said = {one["type"]: one for one in (live.body.get("status", {}) if live else {}).get("conditions", ())}
+        said = {one["type"]: one for one in (live.body.get("status", {}) if live else {}).get("conditions") or ()}
         if said.get("Established", {}).get("status") == "True":
             return ""
         if said.get("NamesAccepted", {}).get("status") == "False":

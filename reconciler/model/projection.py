@@ -6,19 +6,53 @@ and `kstatus`: Ready tells all, Stalled is True when nothing moves by itself any
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
 from reconciler.model.spec import Int, Name, Spec
 
-READY = "Ready"
+READY, PROGRESSING, STALLED, HELD, BLOCKED, CONFLICT = "Ready", "Progressing", "Stalled", "Held", "Blocked", "Conflict"
 HISTORY = 10
 """Changes that a status remembers; the ledger has all."""
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 """A moment (RFC 3339), in UTC."""
 Line = Annotated[str, Field(max_length=1024)]
 Generation = Annotated[Int, Field(ge=0)]
+
+
+class Reason(StrEnum):
+    """Why a condition is as it is. Each says what it makes of Ready, and which other condition it makes True."""
+
+    ready: str
+    marks: str
+    """The other condition; empty where there is none."""
+    about: str
+
+    def __new__(cls, value: str, ready: str, marks: str, about: str) -> Reason:
+        """A reason with what it means."""
+        self = str.__new__(cls, value)
+        self._value_ = value
+        self.ready, self.marks, self.about = ready, marks, about
+        return self
+
+    BROKEN_SPEC = "BrokenSpec", "False", STALLED, "Its file has errors; the message says where. What ran last runs on."
+    DEPENDS_ON_BROKEN = "DependsOnBroken", "False", BLOCKED, "Something that it needs has errors. What ran last runs on."
+    REMOVED = "Removed", "False", PROGRESSING, "It is no longer in git; what it stood for is being deleted."
+    PAUSED = "Paused", "Unknown", BLOCKED, "Somebody paused it, so nothing is written, and whether all is as the spec says is not known."
+    IN_CONFLICT = "Conflict", "False", CONFLICT, "Somebody else keeps writing the same fields; the message names them."
+    REFUSED = "Refused", "False", STALLED, "The cluster refuses a write; the message says why. It is tried again, ever more seldom."
+    AWAITING_APPROVAL = "AwaitingApproval", "False", BLOCKED, "A guard holds what would be taken down until a person approves it."
+    UNPLACED = "Unplaced", "False", STALLED, "No machine of this environment can take it. What already runs of it stays."
+    IMAGE_PENDING = "ImagePending", "False", BLOCKED, "There is no build to run yet. What ran last runs on."
+    AWAITING_WAVE = "AwaitingWave", "False", BLOCKED, "An earlier wave is not healthy yet."
+    UNHEALTHY = "Unhealthy", "False", STALLED, "It is applied, and does not become healthy by itself."
+    ROLLING_OUT = "RollingOut", "False", PROGRESSING, "It is applied, and on its way to being healthy."
+    HELD = "Held", "True", HELD, "All is as the spec says, and the spec pins it to a build."
+    SUSPENDED = "Suspended", "True", "", "Its tenant is suspended: scaled to zero, schedules paused, nothing deleted."
+    UNVERIFIED = "Unverified", "True", "", "It runs a tag for which no digest and no verdict is recorded."
+    HEALTHY = "Healthy", "True", "", "All is as the spec says."
 
 
 class Condition(Spec):

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.crds import crds
+from reconciler.kinds import KINDS as KIND_TABLE
 from reconciler.model.manifests import MANAGER, Body, ObjectId, Observed, identify
+from reconciler.model.spec import API_VERSION
 from reconciler.ports import Accepted, Cluster, Event, Refused
 
 LABEL = "fleetwright.dev/environment"
@@ -77,6 +80,24 @@ class Target:
             "spec": {"selector": {"app": "web"}, "ports": list(ports)},
         }
 
+    def task(self, name: str = "sweep", worker: str = "worker") -> dict[str, Any]:
+        """A custom resource of ours."""
+        spec = {"worker": worker, "entrypoint": "tasks.sweep:run", "schedule": {"every": "5m"}}
+        return {"apiVersion": API_VERSION, "kind": "Task", "metadata": self.metadata(name), "spec": spec}
+
+    async def defined(self, kind: str) -> None:
+        """The definition of a custom resource, in force."""
+        (body,) = (body for body in crds(KIND_TABLE) if body["spec"]["names"]["kind"] == kind)
+        await self.applied(body)
+        while self.name != "memory" and not _established(await self.live(identify(body))):
+            await asyncio.sleep(0.05)
+
+    async def said(self, status: Body) -> Accepted:
+        """A status of the task that must be accepted."""
+        answer = await self.ours.apply_status({**self.task(), "metadata": self.metadata("sweep"), "status": status})
+        assert isinstance(answer, Accepted), answer
+        return answer
+
     async def live(self, id: ObjectId) -> Observed:
         """An object that must exist."""
         observed = await self.ours.read(id)
@@ -96,6 +117,16 @@ class Target:
         answer = await self.by(manager).put(body)
         assert isinstance(answer, Accepted), answer
         return answer
+
+
+def _established(definition: Observed) -> bool:
+    conditions = {one["type"]: one["status"] for one in definition.body.get("status", {}).get("conditions") or ()}
+    return conditions.get("Established") == "True"
+
+
+def condition(type: str, status: str = "True") -> dict[str, Any]:
+    """A condition of a status."""
+    return {"type": type, "status": status, "reason": "Said", "message": "", "lastTransitionTime": "2026-11-21T10:00:00Z"}
 
 
 def copied(value: Any) -> Any:

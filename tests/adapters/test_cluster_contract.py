@@ -6,9 +6,9 @@ from contextlib import aclosing
 
 import pytest
 
-from reconciler.model.manifests import ObjectId, identify
+from reconciler.model.manifests import MANAGER, ObjectId, identify
 from reconciler.ports import Accepted, EventKind
-from tests.adapters.contract import KINDS, Target, managers, names, next_event, refused
+from tests.adapters.contract import KINDS, Target, condition, managers, names, next_event, refused
 
 PERSON = "kubectl-edit"
 TCP = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
@@ -343,3 +343,66 @@ async def test_body_that_is_no_deployment_is_refused_with_its_field(target: Targ
     assert field in answer.fields
     assert field in answer.message
     assert not isinstance(await target.ours.put(body), Accepted)
+
+
+async def test_a_status_is_applied_by_itself(target: Target):
+    await target.defined("Task")
+    made = await target.applied(target.task())
+    assert made.body["metadata"]["generation"] == 1
+    said = await target.said({"observedGeneration": 1, "conditions": [condition("Ready"), condition("Held")]})
+    assert not said.created
+    assert said.body["spec"] == made.body["spec"]
+    again = await target.said({"observedGeneration": 1, "conditions": [condition("Ready"), condition("Held")]})
+    assert again.body["metadata"]["resourceVersion"] == said.body["metadata"]["resourceVersion"]
+    less = await target.said({"conditions": [condition("Ready", "False")]})
+    assert less.body["status"] == {"conditions": [condition("Ready", "False")]}
+    assert less.body["metadata"]["generation"] == 1
+    applied = await target.applied(target.task(worker="other"))
+    assert (applied.body["metadata"]["generation"], applied.body["status"]) == (2, less.body["status"])
+    entries = {(e["manager"], e["operation"], e.get("subresource", "")) for e in applied.body["metadata"]["managedFields"]}
+    assert entries == {(MANAGER, "Apply", ""), (MANAGER, "Apply", "status")}
+
+
+async def test_what_others_say_in_a_status_goes_once_it_is_taken_over(target: Target):
+    await target.defined("Task")
+    live = await target.applied(target.task())
+    await target.said({"revision": "a"})
+    other = await target.by("other").apply_status({**target.task(), "status": {"revision": "b", "image": "by-hand"}})
+    assert isinstance(other, Accepted), other
+    answer = await target.said({"revision": "a"})
+    assert answer.body["status"] == {"revision": "a", "image": "by-hand"}
+    taken = await target.ours.patch_managers(await target.live(identify(live.body)), ("other",), "status")
+    assert isinstance(taken, Accepted), taken
+    assert (await target.said({"revision": "a"})).body["status"] == {"revision": "a"}
+
+
+async def test_a_status_of_what_is_not_there_is_refused(target: Target):
+    await target.defined("Task")
+    refused(await target.ours.apply_status({**target.task(), "status": {"revision": "a"}}), 404)
+    first = await target.applied(target.task())
+    assert isinstance(await target.ours.delete(await target.live(identify(first.body))), Accepted)
+    refused(await target.ours.apply_status({**target.task(), "status": {"revision": "a"}}), 404)
+
+
+async def test_a_status_has_no_preconditions(target: Target):
+    await target.defined("Task")
+    await target.applied(target.task())
+    late = target.task()
+    late["metadata"] |= {"uid": "00000000-0000-4000-8000-000000000000", "labels": {"by": "status"}}
+    answer = await target.ours.apply_status({**late, "status": {"revision": "a"}})
+    assert isinstance(answer, Accepted), answer
+    assert answer.body["metadata"]["labels"] == target.labels
+
+
+async def test_custom_resources_are_listed_watched_and_deleted(target: Target):
+    await target.defined("Task")
+    await target.applied(target.task())
+    kinds = [("fleetwright.dev", "Task"), ("", "ConfigMap")]
+    assert names(await target.ours.list(target.labels, kinds)) == {"sweep"}
+    async with aclosing(target.ours.watch(target.labels, kinds)) as events:
+        seen = await next_event(events)
+        assert (seen.kind, seen.observed.id.group) == (EventKind.SET, "fleetwright.dev")
+        await target.said({"revision": "a"})
+        assert (await next_event(events)).observed.body["status"] == {"revision": "a"}
+        assert isinstance(await target.ours.delete(await target.live(seen.observed.id)), Accepted)
+        assert (await next_event(events)).kind is EventKind.GONE

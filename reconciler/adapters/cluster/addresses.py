@@ -7,10 +7,12 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from reconciler.core.crds import shapes
+from reconciler.kinds import KINDS
 from reconciler.model.manifests import INSTALLED, SHAPES, ObjectId, Shape
 
 _LEASE = {("coordination.k8s.io", "Lease"): Shape("v1", "leases")}
-_SERVED = {**SHAPES, **INSTALLED, **_LEASE}
+_SERVED = {**SHAPES, **INSTALLED, **_LEASE, **shapes(KINDS)}
 
 
 class Kind(NamedTuple):

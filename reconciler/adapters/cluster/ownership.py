@@ -10,11 +10,12 @@ from reconciler.model.manifests import Body
 _SERVERS = frozenset({"resourceVersion", "managedFields", "generation", "creationTimestamp"})
 
 
-def handed_over(body: Body, managers: frozenset[str], to: str) -> list[dict[str, Any]]:
+def handed_over(body: Body, managers: frozenset[str], to: str, subresource: str = "") -> list[dict[str, Any]]:
     """managedFields with the entries of these managers merged into the one that `to` applied (as client-go's `csaupgrade` does)."""
     entries = body["metadata"].get("managedFields", [])
-    ours = next((e for e in entries if (e["manager"], e["operation"]) == (to, "Apply") and "subresource" not in e), None)
-    given = [e for e in entries if e["manager"] in managers and "subresource" not in e and e is not ours]
+    here = [e for e in entries if e.get("subresource", "") == subresource]
+    ours = next((e for e in here if (e["manager"], e["operation"]) == (to, "Apply")), None)
+    given = [e for e in here if e["manager"] in managers and e is not ours]
     if not given:
         return list(entries)
     first = ours or {**given[0], "manager": to, "operation": "Apply"}

@@ -13,7 +13,7 @@ from reconciler.ports import Answer, Event, EventKind, Refused
 
 
 class Request(NamedTuple):
-    """One request: `list`, `read`, `apply`, `preview` (an apply's dry-run), `put`, `delete`, `hand-over` or `watch`, and of what."""
+    """One request: `list`, `read`, `apply`, `preview` (an apply's dry-run), `status`, `put`, `delete`, `hand-over` or `watch`, and of what."""
 
     verb: str
     id: ObjectId | None = None
@@ -48,7 +48,7 @@ class MemoryCluster:
     @property
     def writes(self) -> int:
         """How many requests were meant to change something."""
-        return sum(self.requests[verb] for verb in ("apply", "put", "delete", "hand-over"))
+        return sum(self.requests[verb] for verb in ("apply", "status", "put", "delete", "hand-over"))
 
     def fail_next(self, fault: Fault, *verbs: str, times: int = 1, late: bool = False) -> None:
         """Let the next `times` requests of these verbs (all, where none is named) fail; `late`: after they took effect."""
@@ -81,13 +81,18 @@ class MemoryCluster:
         request = Request("preview" if dry_run else "apply", identify(body))
         return await self._write(request, lambda: self.store.apply(body, self.manager, dry_run=dry_run, force=force))
 
+    async def apply_status(self, body: Body) -> Answer:
+        """Server-side apply of the status."""
+        return await self._write(Request("status", identify(body)), lambda: self.store.apply_status(body, self.manager))
+
     async def put(self, body: Body) -> Answer:
         """Compare and set."""
         return await self._write(Request("put", identify(body)), lambda: self.store.put(body, self.manager))
 
-    async def patch_managers(self, observed: Observed, managers: Iterable[str]) -> Answer:
+    async def patch_managers(self, observed: Observed, managers: Iterable[str], subresource: str = "") -> Answer:
         """Take over the fields of other managers."""
-        return await self._write(Request("hand-over", observed.id), lambda: self.store.hand_over(observed, managers, self.manager))
+        request = Request("hand-over", observed.id)
+        return await self._write(request, lambda: self.store.hand_over(observed, managers, self.manager, subresource))
 
     async def delete(self, observed: Observed) -> Answer:
         """Delete exactly this version."""

@@ -60,10 +60,10 @@ def _entry(owner: Owner, paths: Paths, time: str) -> dict[str, Any]:
     return entry | ({"subresource": owner.subresource} if owner.subresource else {})
 
 
-def apply(live: Owned, config: Body, manager: str, *, force: bool) -> Owned | Refused:
+def apply(live: Owned, config: Body, manager: str, *, force: bool, subresource: str = "") -> Owned | Refused:
     """Server-side apply: what is applied becomes the manager's, what it owned alone and applies no more goes, the rest stays."""
-    ours = next((o for o in live.owners if o[:2] == (manager, "Apply") and not o.subresource), Owner(manager, "Apply", ""))
-    applied = Owner(manager, "Apply", config["apiVersion"])
+    ours = next((o for o in live.owners if o[:2] == (manager, "Apply") and o.subresource == subresource), Owner(manager, "Apply", ""))
+    applied = Owner(manager, "Apply", config["apiVersion"], subresource)
     owners = {owner: paths for owner, paths in live.owners.items() if owner != ours}
     fields = frozenset(leaves(config))
     body = merged(live.body, config)
@@ -85,11 +85,12 @@ def update(live: Owned, body: dict[str, Any], owner: Owner) -> Owned:
     return Owned(body, _rid({**owners, owner: mine}))
 
 
-def hand_over(live: Owned, managers: Iterable[str], to: str) -> Owned:
+def hand_over(live: Owned, managers: Iterable[str], to: str, subresource: str = "") -> Owned:
     """The fields of these managers become those of `to`, as if it had applied them."""
     names = frozenset(managers)
-    given = [owner for owner in live.owners if owner.manager in names and not owner.subresource]
-    ours = next((o for o in live.owners if o[:2] == (to, "Apply")), Owner(to, "Apply", str(live.body["apiVersion"])))
+    here = [owner for owner in live.owners if owner.subresource == subresource]
+    ours = next((o for o in here if o[:2] == (to, "Apply")), Owner(to, "Apply", str(live.body["apiVersion"]), subresource))
+    given = [owner for owner in here if owner.manager in names and owner != ours]
     paths = frozenset().union(live.owners.get(ours, frozenset()), *(live.owners[owner] for owner in given))
     return Owned(live.body, _rid({ours: paths, **{o: p for o, p in live.owners.items() if o not in given and o != ours}}))
 

@@ -12,6 +12,7 @@ from reconciler.adapters.memory.bodies import copied, stored_form
 from reconciler.adapters.memory.ownership import Owned, Owner
 from reconciler.adapters.memory.players import Player, ready
 from reconciler.model.manifests import MANAGER, Body, ObjectId, Observed, identify
+from reconciler.model.spec import GROUP
 from reconciler.ports import Accepted, Answer, Refused
 
 Listener = Callable[[Body | None, Body | None], None]
@@ -57,6 +58,16 @@ class MemoryStore:
         owned = ownership.apply(ownership.split(before), config, manager, force=force)
         return owned if isinstance(owned, Refused) else self._commit(key, before, owned, dry_run=dry_run)
 
+    def apply_status(self, body: Body, manager: str = MANAGER) -> Answer:
+        """Server-side apply of the status alone, forced."""
+        key = identify(body)
+        before = self.objects.get(key)
+        if before is None:
+            return admission.not_found(key)
+        config = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {}, "status": body.get("status", {})}
+        owned = ownership.apply(ownership.split(before), config, manager, force=True, subresource="status")
+        return owned if isinstance(owned, Refused) else self._commit(key, before, owned, dry_run=False)
+
     def put(self, body: Body, manager: str = MANAGER) -> Answer:
         """Create without `resourceVersion`, replace that version with it."""
         key = identify(body)
@@ -78,11 +89,13 @@ class MemoryStore:
         mutate(after)
         return self._write(id, before, after, Owner(manager, "Update", before["apiVersion"], subresource))
 
-    def hand_over(self, wanted: Observed, managers: Iterable[str], to: str = MANAGER) -> Answer:
+    def hand_over(self, wanted: Observed, managers: Iterable[str], to: str = MANAGER, subresource: str = "") -> Answer:
         """Give the fields of these managers to another, as if it had applied them."""
         before = self.objects.get(wanted.id)
         refused = admission.not_found(wanted.id) if before is None else _same(wanted, before)
-        return refused or self._commit(wanted.id, before, ownership.hand_over(ownership.split(before), managers, to), dry_run=False)
+        return refused or self._commit(
+            wanted.id, before, ownership.hand_over(ownership.split(before), managers, to, subresource), dry_run=False
+        )
 
     def delete(self, wanted: Observed) -> Answer:
         """Delete exactly this version of this object."""
@@ -129,16 +142,16 @@ class MemoryStore:
         return self._commit(id, before, ownership.update(handled, {**kept.body, "metadata": {**metadata, **fixed}}, owner), dry_run=False)
 
     def _commit(self, id: ObjectId, before: Body | None, owned: Owned, *, dry_run: bool) -> Answer:
-        after = stored_form(owned.body)
+        after = copied(owned.body) if id.group == GROUP else stored_form(owned.body)
         metadata = after["metadata"]
         if before is None:
             metadata |= {"uid": str(UUID(int=self.revision + 1, version=4)), "creationTimestamp": self._now()}
-            if id.kind in _GENERATION:
+            if _counts(id):
                 metadata["generation"] = 1
             if id[:2] == ("", "Namespace"):
                 metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": id.name}
                 after["status"] = {"phase": "Active"}
-        elif id.kind in _GENERATION and _specified(before) != _specified(after):
+        elif _counts(id) and _specified(before) != _specified(after):
             metadata["generation"] = before["metadata"]["generation"] + 1
         if (refused := admission.invalid(id, before, after)) is not None:
             return refused
@@ -151,7 +164,7 @@ class MemoryStore:
 
     def _played(self, id: ObjectId) -> None:
         body = self.objects.get(id)
-        status = None if body is None else self.player(body)
+        status = None if body is None or id.group == GROUP else self.player(body)
         if body is not None and status is not None and status != body.get("status"):
             owner = Owner("kube-controller-manager", "Update", body["apiVersion"], "status")
             played = ownership.update(ownership.split(body), {**ownership.split(body).body, "status": dict(status)}, owner)
@@ -195,6 +208,11 @@ def _precondition(id: ObjectId, before: Body | None, body: Body) -> Refused | No
 def _same(wanted: Observed, before: Body) -> Refused | None:
     actual = (before["metadata"]["uid"], before["metadata"]["resourceVersion"])
     return None if (wanted.uid, wanted.resource_version) == actual else admission.conflict(wanted.id, _STALE)
+
+
+def _counts(id: ObjectId) -> bool:
+    """Whether objects like this one count their generations."""
+    return id.group == GROUP or id.kind in _GENERATION
 
 
 def _specified(body: Body) -> dict[str, Any]:
