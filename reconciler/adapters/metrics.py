@@ -96,16 +96,8 @@ class Metrics:
             case DriftRepaired(id=id, seconds=seconds):
                 self._repairs.labels(_known(id.kind, _KINDS)).inc()
                 self._repair.observe(seconds)
-            case ConflictFound(id=id):
-                self._conflicts.labels(_known(id.kind, _KINDS)).inc()
-            case ConditionChanged(ref=ref, type=type, status=status):
-                self._conditions.labels(
-                    _known(ref.kind, _RESOURCES), _known(type, _CONDITIONS), _known(status, ("True", "False", "Unknown"))
-                ).inc()
-            case ApprovalNeeded():
-                self._approvals.inc()
-            case LeaseChanged():
-                self._leases.inc()
+            case ConflictFound() | ConditionChanged() | ApprovalNeeded() | LeaseChanged():
+                self._count(happening)
             case PauseChanged():
                 pass  # a gauge tells it
             case _:
@@ -125,6 +117,18 @@ class Metrics:
         """What a scrape gets, and its content type, for the header `Accept`."""
         encode, kind = choose_encoder(accept)
         return encode(self.registry), kind
+
+    def _count(self, happening: ConflictFound | ConditionChanged | ApprovalNeeded | LeaseChanged) -> None:
+        match happening:
+            case ConflictFound(id=id):
+                self._conflicts.labels(_known(id.kind, _KINDS)).inc()
+            case ConditionChanged(ref=ref, type=type, status=status):
+                values = _known(ref.kind, _RESOURCES), _known(type, _CONDITIONS), _known(status, ("True", "False", "Unknown"))
+                self._conditions.labels(*values).inc()
+            case ApprovalNeeded():
+                self._approvals.inc()
+            case LeaseChanged():
+                self._leases.inc()
 
     def _ended(self, run: RunEnded) -> None:
         self._runs.labels(self._because.pop(run.run, OTHER), run.ending.value).inc()
