@@ -13,6 +13,7 @@ from reconciler.model.answers import Accepted, Answer, Refused
 if TYPE_CHECKING:  # whoever only reads files, as lint does, needs the faults of a source, and none of what goes through the other ports
     from reconciler.model.documents import SourceTree
     from reconciler.model.findings import Finding
+    from reconciler.model.fleet import Notification
     from reconciler.model.happenings import Happening
     from reconciler.model.manifests import Body, ObjectId, Observed
     from reconciler.model.plan import Plan
@@ -28,7 +29,11 @@ __all__ = [
     "EventKind",
     "Fetched",
     "Ledger",
+    "Letter",
     "Listener",
+    "Outbox",
+    "Post",
+    "Posted",
     "Progress",
     "Refused",
     "Relation",
@@ -202,6 +207,65 @@ class Listener(Protocol):
 
     def hear(self, happening: Happening) -> None:
         """Something happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to one target of `notifications`, spooled until it is taken."""
+
+    id: str
+    """The same each time that it is sent: receivers know by it what they have."""
+    target: str
+    """Its name in `fleet.yaml`."""
+    body: str
+    """JSON."""
+    made: datetime
+    due: datetime
+    tries: int = 0
+
+
+class Outbox(Protocol):
+    """Letters that were not taken yet, first in, first out for each target, and what was last told. Bounded; no method raises."""
+
+    def told(self) -> Mapping[str, str]:
+        """By subject: the digest of what was last told of it, by earlier processes, too."""
+
+    def put(self, letters: Iterable[Letter], said: Mapping[str, str], now: datetime) -> None:
+        """Spool letters, and remember what was said, whether or not anybody wanted to have it."""
+
+    def due(self, now: datetime) -> tuple[Letter, ...]:
+        """The oldest letter of each target, where its time has come."""
+
+    def retry(self, letter: Letter) -> None:
+        """It was not taken: its `due` and `tries` are new."""
+
+    def done(self, letter: Letter) -> None:
+        """It was taken, or never will be."""
+
+    def waiting(self) -> int:
+        """How many letters there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of a letter."""
+
+    taken: bool
+    hopeless: bool = False
+    """Sending it again cannot help."""
+    reason: str = ""
+    wait: float = 0.0
+    """Seconds that the target asks to be left alone."""
+
+
+class Post(Protocol):
+    """Who carries letters. No method raises."""
+
+    async def send(self, target: Notification, letter: Letter) -> Posted:
+        """Try once."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
 
 
 class CommitRefused(Exception):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from reconciler.model.documents import Document
 from reconciler.model.findings import Finding
@@ -141,12 +142,54 @@ class GateDefaults(Spec):
     unfixed: Literal["fail", "warn"] = "fail"
 
 
+Topic = Literal[
+    "begun", "applied", "failed", "blocked", "held", "approval", "unhealthy", "healthy", "conflict", "drift", "source", "paused"
+]
+"""What a notification is about."""
+SecretFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=253, examples=["operations-webhook"])]
+"""A key of the Secret that the operator has as a folder (`fleetwright-notifications`). Never a value."""
+WebAddress = Annotated[
+    str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@#]*)?$", max_length=2000, examples=["https://hooks.example.com/fleet"])
+]
+"""An address without a password in it. `http` is for the trial's own machine only."""
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=253, examples=["alerts.monitoring.svc"])]
+Repository = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-]$", max_length=140, examples=["acme/fleet"])
+]
+
+_NEEDS = {"webhook": ("secret",), "slack": ("url_from",), "github": ("secret", "repository")}
+_TAKES = {"webhook": ("url", "url_from", "secret"), "slack": ("url_from",), "github": ("url", "secret", "repository")}
+
+
 class Notification(Spec):
     """Where changes of state are told."""
 
-    url: str | None = None
-    secret: str | None = None
-    events: tuple[str, ...] = ()
+    type: Literal["webhook", "slack", "github"]
+    """`webhook`: signed JSON (Standard Webhooks). `slack`: `{"text": …}`, which Mattermost and others take, too. `github`: the status of a commit."""
+    url: WebAddress | None = None
+    """Address of a webhook, or of GitHub's API (by default https://api.github.com)."""
+    url_from: SecretFile | None = None
+    """File with the address, where the address is a secret itself, as Slack's is."""
+    secret: SecretFile | None = None
+    """File with the key that signs a webhook, or with GitHub's token (it needs the right to write commit statuses)."""
+    repository: Repository | None = None
+    """Repository on GitHub."""
+    private_hosts: tuple[HostName, ...] = ()
+    """Hosts that may have an address of a private network, such as a Service of the cluster. Others may not."""
+    events: tuple[Topic, ...] = ()
+    """What is told; nothing given is all but `begun`. `github` takes what becomes of commits, always."""
+
+    @model_validator(mode="after")
+    def _as_its_type(self) -> Notification:
+        for own in ("url", "url_from", "secret", "repository"):
+            name = to_camel(own)
+            if getattr(self, own) is None and own in _NEEDS[self.type]:
+                raise ValueError(f"`type: {self.type}` needs `{name}`")
+            if getattr(self, own) is not None and own not in _TAKES[self.type]:
+                raise ValueError(f"`type: {self.type}` takes no `{name}`")
+        if self.type == "webhook" and (self.url is None) == (self.url_from is None):
+            raise ValueError("`type: webhook` needs either `url` or `urlFrom`")
+        return self
 
 
 class Observability(Spec):

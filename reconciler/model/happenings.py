@@ -159,5 +159,9 @@ class Vitals:
     held_guards: int
     """Steps that wait for a person."""
     paused: int
+    caches: bool = False
+    """Whether its watches have shown all objects once."""
+    standby: bool = False
+    """Another operator leads, and this one waits for it to go."""
     ready: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Resources by kind and by the reason of their condition Ready."""

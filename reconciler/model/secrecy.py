@@ -41,6 +41,11 @@ def looks_secret(name: str, value: str) -> str:
     return ""
 
 
+def redacted(text: str) -> str:
+    """A text without tokens of a well-known form, and without the passwords of addresses."""
+    return _TOKEN.sub("***", _LOGIN.sub(lambda found: found[0].replace(f":{found[1]}@", ":***@"), text))
+
+
 def known_token(text: str) -> bool:
     """Whether a text holds a token of a well-known form, or a private key."""
     return _TOKEN.search(text) is not None

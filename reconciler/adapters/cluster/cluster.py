@@ -13,7 +13,7 @@ from reconciler.adapters.cluster.addresses import collection_path, known, object
 from reconciler.adapters.cluster.kubeconfig import Access, access
 from reconciler.adapters.cluster.ownership import handed_over, same_state, stands
 from reconciler.adapters.cluster.reading import decoded, list_kinds, observed
-from reconciler.adapters.cluster.transport import Pace, Reply, Transport
+from reconciler.adapters.cluster.transport import OnRequest, Pace, Reply, Transport
 from reconciler.adapters.cluster.watching import watch
 from reconciler.model.manifests import MANAGER, Body, ObjectId, Observed, identify
 from reconciler.ports import Accepted, Answer, Event
@@ -26,8 +26,9 @@ _JSON = "application/json"
 class KubernetesCluster:
     """One API server as one field manager. Connects when first asked for something."""
 
-    def __init__(self, access: Access, *, manager: str = MANAGER, pace: Pace | None = None) -> None:
+    def __init__(self, access: Access, *, manager: str = MANAGER, pace: Pace | None = None, on_request: OnRequest | None = None) -> None:
         self._access = access
+        self._on_request = on_request
         self._manager = manager
         self._pace = pace or Pace()
         self._opened: Transport | None = None
@@ -116,7 +117,7 @@ class KubernetesCluster:
     @property
     def _transport(self) -> Transport:
         if self._opened is None:
-            self._opened = Transport(self._access, self._pace)
+            self._opened = Transport(self._access, self._pace, self._on_request)
         return self._opened
 
     async def _apply(self, body: Body, *, dry_run: bool, force: bool) -> Reply:
@@ -137,9 +138,10 @@ def connect(
     *,
     manager: str = MANAGER,
     pace: Pace | None = None,
+    on_request: OnRequest | None = None,
 ) -> KubernetesCluster:
     """The cluster that the ordinary kubeconfig rules find. Raises Unreachable."""
-    return KubernetesCluster(access(environ, kubeconfig, context), manager=manager, pace=pace)
+    return KubernetesCluster(access(environ, kubeconfig, context), manager=manager, pace=pace, on_request=on_request)
 
 
 def _is_precondition(reply: Reply) -> bool:

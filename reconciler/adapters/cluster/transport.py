@@ -6,7 +6,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -32,6 +32,10 @@ _LONGEST_WAIT = 60.0
 _FAREWELL = 0.1
 """What a TLS connection that was cut short needs to end; aiohttp does not wait for it."""
 _FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+
+
+OnRequest = Callable[[str, int, float], None]
+"""Told of each try: its method (or `WATCH`), the status of the answer (0 where there was none), and the seconds until then."""
 
 
 class Pace(NamedTuple):
@@ -73,9 +77,10 @@ class _Door:
 class Transport:
     """One API server by at most 50 connections."""
 
-    def __init__(self, access: Access, pace: Pace) -> None:
+    def __init__(self, access: Access, pace: Pace, on_request: OnRequest | None = None) -> None:
         self.access = access
         self.pace = pace
+        self._tell: OnRequest = on_request or _nobody
         self._door: _Door | None = None
         self._sessions: dict[Certificate | None, aiohttp.ClientSession] = {}
         self._renewal = asyncio.Lock()
@@ -91,7 +96,7 @@ class Transport:
         ambiguous = renewed = False
         door, url, tries = await self._open(), self._url(path), 0
         while True:
-            tries += 1
+            tries, began = tries + 1, time.monotonic()
             try:
                 headers = door.with_content(content) | ({"Accept": accept} if accept else {})
                 async with door.session.request(method, url, data=data, headers=headers, **self._route) as response:
@@ -100,10 +105,12 @@ class Transport:
                 self._cut_short = True
                 raise
             except _FAULTS as fault:
+                self._tell(method, 0, time.monotonic() - began)
                 ambiguous |= not isinstance(fault, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
                 await self._endure(fault, tries, deadline, ambiguous=ambiguous)
                 continue
             self._connected = True
+            self._tell(method, status, time.monotonic() - began)
             if status == 401:
                 door, renewed = await self._reopen(door, again=renewed), True
             elif status not in _RETRIED or _settled(status, tries, body):
@@ -120,7 +127,9 @@ class Transport:
         """One answer that has no end. Raises what aiohttp raises, and Unreachable for credentials: who watches tries again by itself."""
         door = await self._open()
         limits = aiohttp.ClientTimeout(total=None, sock_connect=self.pace.connect, sock_read=self.pace.silence)
+        began = time.monotonic()
         async with self._openings.begun(door.session.get(self._url(path), headers=door.headers, timeout=limits, **self._route)) as response:
+            self._tell("WATCH", response.status, time.monotonic() - began)
             if response.status == 401:
                 await self._reopen(door, again=False)
             yield response
@@ -183,6 +192,10 @@ class Transport:
             session._retry_connection = False  # noqa: SLF001
             self._sessions[certificate] = session
         return self._sessions[certificate]
+
+
+def _nobody(_method: str, _status: int, _seconds: float) -> None:
+    """Nobody wants to know."""
 
 
 def _settled(status: int, tries: int, body: bytes) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Boolean, Column, DateTime, ForeignKey, Index, Integ
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-VERSION = "0001"
+VERSION = "0002"
 """Of the newest migration: what `alembic_version` says where nothing is to be done."""
 
 
@@ -91,4 +91,26 @@ findings = Table(
     Column("subject", JSON, nullable=True),
     Column("message", Text, nullable=False),
     Column("fix", Text, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("environment", String(100), nullable=False),
+    Column("target", String(100), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made", Moment, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Index("ix_outbox_environment_made", "environment", "made"),
+)
+
+told = Table(
+    "told",
+    metadata,
+    Column("environment", String(100), primary_key=True),
+    Column("subject", String(400), primary_key=True),
+    Column("digest", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
 )

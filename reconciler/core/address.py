@@ -1,0 +1,71 @@
+"""Address messages: which target wants one, and how each type of target is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.describe import moment
+from reconciler.core.telling import Message
+from reconciler.model.fleet import Notification
+
+VERSION = "fleetwright.dev/notification/v1"
+"""Of the JSON that webhooks get: fields may come, none goes or changes its meaning."""
+STATUS_LENGTH = 140
+"""Longest description of a commit status (GitHub REST API, "Create a commit status")."""
+_TEXT_LENGTH = 3000
+_SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+"""Slack reads `<!channel>` and links out of a text; these are how it wants them written (Slack, "Formatting text")."""
+
+
+def wants(target: Notification, message: Message) -> bool:
+    """Whether a target is told."""
+    if target.type == "github":
+        return bool(message.verdict) and _is_commit(message.revision)
+    return message.topic in target.events if target.events else message.topic != "begun"
+
+
+def content(message: Message, id: str, fleet: str, environment: str, now: datetime) -> dict[str, Any]:
+    """The message as JSON: what webhooks get, and what the others are made of."""
+    return {
+        "version": VERSION,
+        "id": id,
+        "at": moment(now),
+        "fleet": fleet,
+        "environment": environment,
+        "topic": message.topic,
+        "subject": message.subject,
+        "text": _cut(message.text, _TEXT_LENGTH),
+        "revision": message.revision,
+        "verdict": message.verdict,
+        "about": list(message.about),
+    }
+
+
+def for_slack(body: Mapping[str, Any]) -> dict[str, str]:
+    """`{"text": ...}`, in which nothing is a command."""
+    text = f"[{body['fleet']} {body['environment']}] {body['topic']}: {body['text']}"
+    return {"text": _seen(text).translate(_SLACK)}
+
+
+def for_github(body: Mapping[str, Any]) -> dict[str, str]:
+    """A commit status (POST /repos/{owner}/{repo}/statuses/{sha})."""
+    return {
+        "state": body["verdict"],
+        "context": f"fleetwright/{body['environment']}",
+        "description": _cut(_seen(body["text"]), STATUS_LENGTH),
+    }
+
+
+def _is_commit(revision: str) -> bool:
+    return len(revision) in {40, 64} and all(digit in "0123456789abcdef" for digit in revision)
+
+
+def _seen(text: str) -> str:
+    """In one line, with nothing that a terminal or a page would obey."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,1 @@
+"""The operator as a process: what is seen of it from outside."""
