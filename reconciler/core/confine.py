@@ -9,15 +9,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from reconciler.core.acting import GOVERNING, PREFIX
 from reconciler.core.home import OPERATOR, USER, named
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.kind import Kind
-from reconciler.model.manifests import KIND_LABEL, MANAGED_BY, MANAGER, SHAPES
+from reconciler.model.manifests import KIND_LABEL, MANAGED_BY, MANAGER, SHAPES, Stage
 from reconciler.model.rights import ACCOUNT, rules
 from reconciler.model.spec import API_VERSION, GROUP
 
 _ADMISSION = "admissionregistration.k8s.io/v1"
-_PREFIX = "system:serviceaccount:"
 _IS_NAMESPACE = "request.resource.group == '' && request.resource.resource == 'namespaces'"
 _AT_HOME = f"request.resource.resource == 'configmaps' || ({_IS_NAMESPACE} && request.operation != 'DELETE')"
 _PINNED = "object.metadata.name in variables.roles && object.rules == variables.roles[object.metadata.name]"
@@ -56,7 +56,7 @@ def _resources(kinds: tuple[Kind, ...]) -> list[dict[str, Any]]:
 
 def _ours() -> str:
     user = "request.userInfo.username"
-    return f"{user} == '{USER}' || ({user}.startsWith('{_PREFIX}') && {user}.endsWith(':{ACCOUNT}'))"
+    return f"{user} == '{USER}' || ({user}.startsWith('{PREFIX}') && {user}.endsWith(':{ACCOUNT}'))"
 
 
 def _variables(kinds: tuple[Kind, ...]) -> list[dict[str, str]]:
@@ -82,11 +82,11 @@ def _validations() -> tuple[tuple[str, str], ...]:
             f"in {SYSTEM_NAMESPACE} the operator writes its inventories, and nothing else",
         ),
         (
-            f"variables.operator || request.userInfo.username == '{_PREFIX}' + request.namespace + ':{ACCOUNT}'",
+            f"variables.operator || request.userInfo.username == '{PREFIX}' + request.namespace + ':{ACCOUNT}'",
             "a tenant's account writes into its own namespace only",
         ),
         (
-            f"variables.operator || {_ANY}.all(one, {_labelled('one', KIND_LABEL)} != 'Tenant')",
+            f"variables.operator || !(request.resource.resource in {_shared()}) || {_ANY}.all(one, {_labelled('one', KIND_LABEL)} != '{GOVERNING}')",
             "what governs a tenant is not for the tenant's own account to write",
         ),
         (
@@ -95,6 +95,11 @@ def _validations() -> tuple[tuple[str, str], ...]:
         ),
         (_bindings(), "a tenant's role is bound to the tenant's own account or to people, and to nothing else"),
     )
+
+
+def _shared() -> str:
+    """What both tenants and their services render: only the label tells whose an object is."""
+    return json.dumps(sorted(shape.plural for shape in SHAPES.values() if {Stage.TENANCY, Stage.WORKLOADS} <= set(shape.stages)))
 
 
 def _bindings() -> str:
