@@ -13,7 +13,7 @@ from reconciler.core.acting import GOVERNING, PREFIX
 from reconciler.core.home import OPERATOR, USER, named
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.kind import Kind
-from reconciler.model.manifests import KIND_LABEL, MANAGED_BY, MANAGER, SHAPES, Stage
+from reconciler.model.manifests import ENVIRONMENT_LABEL, KIND_LABEL, MANAGED_BY, MANAGER, NAME_LABEL, SHAPES, TENANT_LABEL, Stage
 from reconciler.model.rights import ACCOUNT, rules
 from reconciler.model.spec import API_VERSION, GROUP
 
@@ -64,6 +64,7 @@ def _variables(kinds: tuple[Kind, ...]) -> list[dict[str, str]]:
     return [
         {"name": "operator", "expression": f"request.userInfo.username == '{USER}'"},
         {"name": "roles", "expression": json.dumps(roles, sort_keys=True)},
+        {"name": "runs", "expression": _runs()},
     ]
 
 
@@ -90,6 +91,18 @@ def _validations() -> tuple[tuple[str, str], ...]:
             "what governs a tenant is not for the tenant's own account to write",
         ),
         (
+            f"variables.operator || object == null || {_of_its_namespace()}",
+            "a tenant's account labels its objects as those of its own tenant and environment, and of no other",
+        ),
+        (
+            f"variables.runs != '{ACCOUNT}' && (variables.operator || request.resource.resource != 'serviceaccounts' || request.name != '{ACCOUNT}')",
+            "the account that writes a tenant's workloads is not for any of them to run as, nor to change itself",
+        ),
+        (
+            f"{_owners('object')} == [] || {_owners('object')} == {_owners('oldObject')}",
+            f"{MANAGER} gives nothing an owner: what goes is pruned, and nothing goes along with something else",
+        ),
+        (
             f"request.resource.resource != 'roles' || object == null || ({_PINNED})",
             "a tenant's roles grant what this version of Fleetwright says, and nothing else; install the version that writes them",
         ),
@@ -100,6 +113,26 @@ def _validations() -> tuple[tuple[str, str], ...]:
 def _shared() -> str:
     """What both tenants and their services render: only the label tells whose an object is."""
     return json.dumps(sorted(shape.plural for shape in SHAPES.values() if {Stage.TENANCY, Stage.WORKLOADS} <= set(shape.stages)))
+
+
+def _runs() -> str:
+    """The account that a workload's pods run as; empty for what has no pods."""
+    pods = {"deployments": "object.spec.template.spec", "cronjobs": "object.spec.jobTemplate.spec.template.spec"}
+    cases = "".join(
+        f"request.resource.resource == '{plural}' ? (has({pod}.serviceAccountName) ? {pod}.serviceAccountName : '') : "
+        for plural, pod in pods.items()
+    )
+    return f"object == null ? '' : {cases}''"
+
+
+def _of_its_namespace() -> str:
+    """Whose an object says that it is, against what its namespace says of itself."""
+    pairs = ((TENANT_LABEL, NAME_LABEL), (ENVIRONMENT_LABEL, ENVIRONMENT_LABEL))
+    return " && ".join(f"{_labelled('object', its)} in ['', {_labelled('namespaceObject', space)}]" for its, space in pairs)
+
+
+def _owners(thing: str) -> str:
+    return f"({thing} != null && has({thing}.metadata.ownerReferences) ? {thing}.metadata.ownerReferences : [])"
 
 
 def _bindings() -> str:
