@@ -9,15 +9,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from reconciler.core.acting import GOVERNING, PREFIX
 from reconciler.core.home import OPERATOR, USER, named
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.kind import Kind
-from reconciler.model.manifests import KIND_LABEL, MANAGED_BY, MANAGER, SHAPES
+from reconciler.model.manifests import ENVIRONMENT_LABEL, KIND_LABEL, MANAGED_BY, MANAGER, NAME_LABEL, SHAPES, TENANT_LABEL, Stage
 from reconciler.model.rights import ACCOUNT, rules
 from reconciler.model.spec import API_VERSION, GROUP
 
 _ADMISSION = "admissionregistration.k8s.io/v1"
-_PREFIX = "system:serviceaccount:"
 _IS_NAMESPACE = "request.resource.group == '' && request.resource.resource == 'namespaces'"
 _AT_HOME = f"request.resource.resource == 'configmaps' || ({_IS_NAMESPACE} && request.operation != 'DELETE')"
 _PINNED = "object.metadata.name in variables.roles && object.rules == variables.roles[object.metadata.name]"
@@ -56,7 +56,7 @@ def _resources(kinds: tuple[Kind, ...]) -> list[dict[str, Any]]:
 
 def _ours() -> str:
     user = "request.userInfo.username"
-    return f"{user} == '{USER}' || ({user}.startsWith('{_PREFIX}') && {user}.endsWith(':{ACCOUNT}'))"
+    return f"{user} == '{USER}' || ({user}.startsWith('{PREFIX}') && {user}.endsWith(':{ACCOUNT}'))"
 
 
 def _variables(kinds: tuple[Kind, ...]) -> list[dict[str, str]]:
@@ -64,6 +64,7 @@ def _variables(kinds: tuple[Kind, ...]) -> list[dict[str, str]]:
     return [
         {"name": "operator", "expression": f"request.userInfo.username == '{USER}'"},
         {"name": "roles", "expression": json.dumps(roles, sort_keys=True)},
+        {"name": "runs", "expression": _runs()},
     ]
 
 
@@ -82,12 +83,24 @@ def _validations() -> tuple[tuple[str, str], ...]:
             f"in {SYSTEM_NAMESPACE} the operator writes its inventories, and nothing else",
         ),
         (
-            f"variables.operator || request.userInfo.username == '{_PREFIX}' + request.namespace + ':{ACCOUNT}'",
+            f"variables.operator || request.userInfo.username == '{PREFIX}' + request.namespace + ':{ACCOUNT}'",
             "a tenant's account writes into its own namespace only",
         ),
         (
-            f"variables.operator || {_ANY}.all(one, {_labelled('one', KIND_LABEL)} != 'Tenant')",
+            f"variables.operator || !(request.resource.resource in {_shared()}) || {_ANY}.all(one, {_labelled('one', KIND_LABEL)} != '{GOVERNING}')",
             "what governs a tenant is not for the tenant's own account to write",
+        ),
+        (
+            f"variables.operator || object == null || {_of_its_namespace()}",
+            "a tenant's account labels its objects as those of its own tenant and environment, and of no other",
+        ),
+        (
+            f"variables.runs != '{ACCOUNT}' && (variables.operator || request.resource.resource != 'serviceaccounts' || request.name != '{ACCOUNT}')",
+            "the account that writes a tenant's workloads is not for any of them to run as, nor to change itself",
+        ),
+        (
+            f"{_owners('object')} == [] || {_owners('object')} == {_owners('oldObject')}",
+            f"{MANAGER} gives nothing an owner: what goes is pruned, and nothing goes along with something else",
         ),
         (
             f"request.resource.resource != 'roles' || object == null || ({_PINNED})",
@@ -95,6 +108,31 @@ def _validations() -> tuple[tuple[str, str], ...]:
         ),
         (_bindings(), "a tenant's role is bound to the tenant's own account or to people, and to nothing else"),
     )
+
+
+def _shared() -> str:
+    """What both tenants and their services render: only the label tells whose an object is."""
+    return json.dumps(sorted(shape.plural for shape in SHAPES.values() if {Stage.TENANCY, Stage.WORKLOADS} <= set(shape.stages)))
+
+
+def _runs() -> str:
+    """The account that a workload's pods run as; empty for what has no pods."""
+    pods = {"deployments": "object.spec.template.spec", "cronjobs": "object.spec.jobTemplate.spec.template.spec"}
+    cases = "".join(
+        f"request.resource.resource == '{plural}' ? (has({pod}.serviceAccountName) ? {pod}.serviceAccountName : '') : "
+        for plural, pod in pods.items()
+    )
+    return f"object == null ? '' : {cases}''"
+
+
+def _of_its_namespace() -> str:
+    """Whose an object says that it is, against what its namespace says of itself."""
+    pairs = ((TENANT_LABEL, NAME_LABEL), (ENVIRONMENT_LABEL, ENVIRONMENT_LABEL))
+    return " && ".join(f"{_labelled('object', its)} in ['', {_labelled('namespaceObject', space)}]" for its, space in pairs)
+
+
+def _owners(thing: str) -> str:
+    return f"({thing} != null && has({thing}.metadata.ownerReferences) ? {thing}.metadata.ownerReferences : [])"
 
 
 def _bindings() -> str:

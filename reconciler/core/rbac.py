@@ -8,6 +8,10 @@ What Kubernetes cannot express, and what stands in for it:
 - Roles of tenants grant what the operator itself may not do (read secrets, run commands in pods), so it needs `escalate` and `bind`.
   Both are limited by name, and `confine` pins what the roles of those names say.
 - Objects that are listed by label can only be read all or none: the operator can read every ConfigMap. It cannot read Secrets.
+
+What Kopf asks for when it watches our kinds in the whole cluster, without peering and with handlers of events alone, is part of this:
+to list and watch custom resources and their definitions, and to create events. What the server has it asks by discovery, which everybody
+who is authenticated may (`system:discovery`). It asks for no namespaces, and writes no custom resource.
 """
 
 from __future__ import annotations
@@ -61,17 +65,17 @@ def _projecting(kinds: tuple[Kind, ...]) -> Iterator[Right]:
     """Custom resources, their status, their definitions, and events about them."""
     plurals = tuple(sorted(kind.plural for kind in kinds))
     yield Right(GROUP, plurals, (*READ, *APPLY))
-    yield Right(GROUP, tuple(f"{plural}/status" for plural in plurals), ("get", "patch"))
+    yield Right(GROUP, tuple(f"{plural}/status" for plural in plurals), ("patch",))
     yield Right("apiextensions.k8s.io", ("customresourcedefinitions",), READ)
     yield Right("apiextensions.k8s.io", ("customresourcedefinitions",), ("create", "patch"), tuple(sorted(map(crd_name, kinds))))
     yield Right("", ("events",), ("create", "patch"))
 
 
 HOME_RIGHTS = (
-    Right("", ("configmaps",), (*READ, "create", "update", "patch", "delete")),
-    Right("coordination.k8s.io", ("leases",), (*READ, "create", "update")),
+    Right("", ("configmaps",), ("update",)),
+    Right("coordination.k8s.io", ("leases",), ("get", "create", "update")),
 )
-"""In the operator's own namespace: inventories and the Lease, which are created, and replaced by compare and set."""
+"""In the operator's own namespace: inventories and the Lease are replaced by compare and set. The rest of inventories is as everywhere."""
 
 
 def rbac(kinds: Iterable[Kind]) -> tuple[dict[str, Any], ...]:

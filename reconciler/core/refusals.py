@@ -26,6 +26,11 @@ def fix(refused: Refused) -> str:
             return "correct the spec that renders it"
 
 
+def lacks_right(refused: Refused) -> bool:
+    """Whether the server's authorizer said no, and not one of its admission plug-ins."""
+    return refused.status == 403 and " cannot " in refused.message
+
+
 def _forbidden(message: str) -> str:
     """RBAC, namespaces that go away, quotas and admission all answer 403 (kube-apiserver's authorization and admission)."""
     if "being terminated" in message:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.acting import opens
 from reconciler.model.graph import Graph, Held, Unverified
 from reconciler.model.manifests import Body, Stage
 from reconciler.model.plan import Create, Delete, Plan, Update
@@ -24,6 +25,16 @@ class Wave:
 def of_stage(plan: Plan, stage: Stage) -> tuple[Write, ...]:
     """The unguarded writes of one stage, in order."""
     return tuple(step for step in plan.steps if isinstance(step, Create | Update) and step.manifest.stage is stage and not guarded(step))
+
+
+def access(plan: Plan) -> tuple[Write, ...]:
+    """The writes that let tenants' accounts write: nothing of a tenant can be previewed as its account before."""
+    return tuple(step for step in of_stage(plan, Stage.TENANCY) if opens(step.manifest.id))
+
+
+def governance(plan: Plan) -> tuple[Write, ...]:
+    """The other writes of the tenancy stage."""
+    return tuple(step for step in of_stage(plan, Stage.TENANCY) if not opens(step.manifest.id))
 
 
 def guarded(step: Write) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.core.acting import opens
 from reconciler.core.home import NAMESPACE
-from reconciler.core.waves import early, guarded, late, of_stage
+from reconciler.core.waves import access, early, governance, guarded, late, of_stage
 from reconciler.flow import told
 from reconciler.flow.account import Account
 from reconciler.flow.bookkeeping import Books, FenceLost, is_settled
@@ -15,7 +16,7 @@ from reconciler.flow.phases import Phases
 from reconciler.flow.planning import Planned, preview
 from reconciler.flow.rollout import Patience, Rollout
 from reconciler.flow.verdict import Endings, interrupted
-from reconciler.model.manifests import ObjectId, Stage
+from reconciler.model.manifests import Manifest, ObjectId, Stage
 from reconciler.model.plan import Block, Create, Delete, Update
 from reconciler.model.result import Ending, Result
 from reconciler.ports import Accepted, Clock, Cluster, Progress, Refused, Unreachable
@@ -102,11 +103,15 @@ class _Run:
     async def _stages(self) -> Endings:
         phases, plan = self._phases, self._plan
         await phases.write("namespaces", of_stage(plan, Stage.NAMESPACES))
-        refused = await self._preflight()
-        if refused and not self._phases.set_aside(self._planned, refused):
+        waiting = [manifest for manifest in self._planned.desired if manifest.id in self._planned.deferred]
+        refused = await self._preflight([manifest for manifest in waiting if opens(manifest.id)])
+        if not refused:
+            await phases.write("accounts", access(plan))
+            refused = await self._preflight([manifest for manifest in waiting if not opens(manifest.id)])
+        if refused:
             return Ending.FAILED, told.preflight(refused, self._account.outcomes)
         await phases.remove("make room", early(plan))
-        await phases.write("tenants", of_stage(plan, Stage.TENANCY))
+        await phases.write("tenants", governance(plan))
         if not phases.is_over():
             bad = await self._rollout.through()
             if bad is not None:
@@ -114,9 +119,8 @@ class _Run:
         await phases.remove("prune", late(plan, waited=self._waits))
         return self._verdict()
 
-    async def _preflight(self) -> dict[ObjectId, Refused]:
-        """What could not be previewed before its namespace was there. Nothing else is written until all of it is accepted."""
-        manifests = [manifest for manifest in self._planned.desired if manifest.id in self._planned.deferred]
+    async def _preflight(self, manifests: list[Manifest]) -> dict[ObjectId, Refused]:
+        """What could not be previewed before its namespace and its account were there. Nothing else is written until all is accepted."""
         if not manifests or self._phases.is_over():
             return {}
         self._progress.phase("preflight", len(manifests))
@@ -125,7 +129,7 @@ class _Run:
         foreign = {id for id, answer in answers.items() if isinstance(answer, Accepted) and not answer.created}
         if not self._planned.options.adopt:
             refused |= {id: Refused(409, "AlreadyExists", "it exists and is not ours; --adopt takes it over") for id in foreign}
-        return refused
+        return {} if self._phases.set_aside(self._planned, refused) else refused
 
     def _verdict(self) -> Endings:
         outcomes = self._account.outcomes

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from reconciler.core.acting import acting, opens
 from reconciler.core.changes import changes
 from reconciler.core.differ import differ
 from reconciler.core.handover import handed_over
 from reconciler.core.identity import moved, record_id
 from reconciler.core.ownership import is_ours, strippable
 from reconciler.core.plan import Revision, plan
+from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
 from reconciler.core.world import Options, World, behold
 from reconciler.flow.equality import Equality
@@ -33,7 +35,9 @@ class Planned:
     world: World
     options: Options
     deferred: frozenset[ObjectId]
-    """Objects that can be previewed only once their namespace is there."""
+    """New objects that can be previewed only once their namespace, or the rights of its account, are there."""
+    unseen: frozenset[ObjectId] = frozenset()
+    """Live objects that cannot be previewed before this plan gives their tenant's account its rights back: plan again after it."""
 
 
 class EnvironmentMoved(Exception):
@@ -70,13 +74,14 @@ async def make_plan(
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = differ(chosen, world.objects, equality.is_equal)
     previews, deferred = await _previews(cluster, suspects, world, options)
+    unseen = deferred & world.objects.keys()
     found = await _unlabelled(cluster, previews, world)
     if found:
         world = replace(world, objects={**world.objects, **found})
         previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options)
     _remember(suspects, previews, world, equality)
     made = plan(graph, desired, world, previews, revision, options, findings)
-    return Planned(made, graph, desired, world, options, deferred)
+    return Planned(made, graph, desired, world, options, deferred - unseen, unseen)
 
 
 async def _previews(
@@ -88,7 +93,15 @@ async def _previews(
     rest = [manifest for manifest in suspects if manifest.id.kind != "Namespace"]
     deferred = frozenset(manifest.id for manifest in rest if manifest.id.namespace in coming)
     previews |= await preview(cluster, [manifest for manifest in rest if manifest.id not in deferred], world, options)
-    return previews, deferred
+    denied = _denied(previews, suspects)
+    return {id: answer for id, answer in previews.items() if id not in denied}, deferred | denied
+
+
+def _denied(previews: Mapping[ObjectId, Answer], suspects: Iterable[Manifest]) -> frozenset[ObjectId]:
+    """What a tenant's account may not even preview where this plan is about to write its rights: a run died before it did, or somebody took them."""
+    opening = {manifest.id.namespace for manifest in suspects if opens(manifest.id)}
+    theirs = (manifest.id for manifest in suspects if manifest.id.namespace in opening and acting(manifest.body))
+    return frozenset(id for id in theirs if isinstance(answer := previews.get(id), Refused) and lacks_right(answer))
 
 
 async def _unlabelled(cluster: Cluster, previews: Mapping[ObjectId, Answer], world: World) -> dict[ObjectId, Observed]:

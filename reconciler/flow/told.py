@@ -69,7 +69,7 @@ def lost(why: str, fix: str, outcomes: Iterable[Outcome], steps: int) -> str:
 def preflight(refused: Mapping[ObjectId, Refused], outcomes: Iterable[Outcome]) -> str:
     """The server refused something once its namespace was there."""
     lines = [f"{id}: {answer.status} {answer.reason}: {answer.message}; {fix(answer)}" for id, answer in list(refused.items())[:SHOWN]]
-    head = f"The preflight refused {counted(len(refused), 'object')}. Only namespaces were written ({applied(outcomes)})."
+    head = f"The preflight refused {counted(len(refused), 'object')}. Only namespaces and accounts were written ({applied(outcomes)})."
     return _list(head, lines, len(refused))
 
 

@@ -180,7 +180,7 @@ class Notification(Spec):
     """What is told; nothing given is all but `begun`. `github` takes what becomes of commits, always."""
 
     @model_validator(mode="after")
-    def _as_its_type(self) -> Notification:
+    def _as_its_type(self) -> Self:
         for own in ("url", "url_from", "secret", "repository"):
             name = to_camel(own)
             if getattr(self, own) is None and own in _NEEDS[self.type]:

@@ -13,10 +13,11 @@ from reconciler.adapters.cluster.addresses import collection_path, known, object
 from reconciler.adapters.cluster.kubeconfig import Access, access
 from reconciler.adapters.cluster.ownership import handed_over, same_state, stands
 from reconciler.adapters.cluster.reading import decoded, list_kinds, observed
+from reconciler.adapters.cluster.speaking import Acting, Request, Speaker
 from reconciler.adapters.cluster.transport import OnRequest, Pace, Reply, Transport
 from reconciler.adapters.cluster.watching import watch
 from reconciler.model.manifests import MANAGER, Body, ObjectId, Observed, identify
-from reconciler.ports import Accepted, Answer, Event
+from reconciler.ports import Accepted, Answer, Event, Unreachable
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
@@ -24,14 +25,25 @@ _JSON = "application/json"
 
 
 class KubernetesCluster:
-    """One API server as one field manager. Connects when first asked for something."""
+    """One API server as one field manager. Connects when first asked for something. Reads are our own, writes are whose `acting` says."""
 
-    def __init__(self, access: Access, *, manager: str = MANAGER, pace: Pace | None = None, on_request: OnRequest | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        manager: str = MANAGER,
+        pace: Pace | None = None,
+        acting: Acting | None = None,
+        on_request: OnRequest | None = None,
+    ) -> None:
+        if acting is not None and access.headers:
+            raise Unreachable(f"{access.place} impersonates somebody already", "take `as` out of the kubeconfig's user")
         self._access = access
         self._on_request = on_request
         self._manager = manager
         self._pace = pace or Pace()
-        self._opened: Transport | None = None
+        self._acting = acting
+        self._opened: tuple[Transport, Speaker] | None = None
 
     @property
     def place(self) -> str:
@@ -68,10 +80,8 @@ class KubernetesCluster:
         """Create, or compare and set. A retry that finds what it was to write has written it."""
         id, creating = identify(body), "resourceVersion" not in body["metadata"]  # what the port calls it
         path = collection_path(id, body["apiVersion"]) if creating else object_path(id, body["apiVersion"])
-        data = orjson.dumps(body)
-        reply = await self._transport.send(
-            "POST" if creating else "PUT", path + query(fieldManager=self._manager, fieldValidation="Strict"), data, _JSON
-        )
+        path += query(fieldManager=self._manager, fieldValidation="Strict")
+        reply = await self._speaker.write(Request("POST" if creating else "PUT", path, body, _JSON), body)
         if reply.status == 409 and reply.ambiguous:
             live = await self.read(id)
             if live is not None and stands(body, live.body):
@@ -83,7 +93,7 @@ class KubernetesCluster:
         wanted = handed_over(observed.body, frozenset(managers), self._manager, subresource)
         metadata = {"uid": observed.uid, "resourceVersion": observed.resource_version, "managedFields": wanted}
         path = object_path(observed.id, observed.body["apiVersion"]) + query(fieldManager=self._manager)
-        reply = await self._transport.send("PATCH", path, orjson.dumps({"metadata": metadata}), _MERGE)
+        reply = await self._speaker.write(Request("PATCH", path, {"metadata": metadata}, _MERGE), observed.body)
         if reply.status == 409 and reply.ambiguous:
             live = await self.read(observed.id)
             if live is not None and live.uid == observed.uid and stands({"metadata": {"managedFields": wanted}}, live.body):
@@ -94,7 +104,8 @@ class KubernetesCluster:
         """Delete exactly this version. A retry that finds it gone, or going, has deleted it."""
         preconditions = {"uid": observed.uid, "resourceVersion": observed.resource_version}
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "preconditions": preconditions}
-        reply = await self._transport.send("DELETE", object_path(observed.id, observed.body["apiVersion"]), orjson.dumps(options), _JSON)
+        path = object_path(observed.id, observed.body["apiVersion"])
+        reply = await self._speaker.write(Request("DELETE", path, options, _JSON), observed.body)
         if reply.status < 300 or (reply.status == 404 and reply.ambiguous):
             return Accepted(observed.body, created=False)
         if reply.status == 409 and reply.ambiguous:
@@ -112,18 +123,26 @@ class KubernetesCluster:
     async def close(self) -> None:
         """Close all connections."""
         if self._opened is not None:
-            await self._opened.close()
+            await self._transport.close()
 
     @property
     def _transport(self) -> Transport:
+        return self._connected()[0]
+
+    @property
+    def _speaker(self) -> Speaker:
+        return self._connected()[1]
+
+    def _connected(self) -> tuple[Transport, Speaker]:
         if self._opened is None:
-            self._opened = Transport(self._access, self._pace, self._on_request)
+            transport = Transport(self._access, self._pace, self._on_request)
+            self._opened = transport, Speaker(transport, self._acting)
         return self._opened
 
     async def _apply(self, body: Body, *, dry_run: bool, force: bool) -> Reply:
         parameters = query(fieldManager=self._manager, force="true" if force else None, dryRun="All" if dry_run else None)
         path = object_path(identify(body), body["apiVersion"]) + parameters
-        return await self._transport.send("PATCH", path, orjson.dumps(body), _APPLY)
+        return await self._speaker.write(Request("PATCH", path, body, _APPLY), body, dry_run=dry_run)
 
     def _answer(self, reply: Reply) -> Answer:
         if reply.status >= 300:
@@ -138,10 +157,11 @@ def connect(
     *,
     manager: str = MANAGER,
     pace: Pace | None = None,
+    acting: Acting | None = None,
     on_request: OnRequest | None = None,
 ) -> KubernetesCluster:
-    """The cluster that the ordinary kubeconfig rules find. Raises Unreachable."""
-    return KubernetesCluster(access(environ, kubeconfig, context), manager=manager, pace=pace, on_request=on_request)
+    """The cluster that the ordinary kubeconfig rules find, each write as whom `acting` says. Raises Unreachable."""
+    return KubernetesCluster(access(environ, kubeconfig, context), manager=manager, pace=pace, acting=acting, on_request=on_request)
 
 
 def _is_precondition(reply: Reply) -> bool:

@@ -69,9 +69,10 @@ class _Door:
     session: aiohttp.ClientSession
     headers: Mapping[str, str]
 
-    def with_content(self, content: str | None) -> dict[str, str]:
+    def headed(self, content: str | None, accept: str | None, user: str | None) -> dict[str, str]:
         """The headers of one request."""
-        return {**self.headers} if content is None else {**self.headers, "Content-Type": content}
+        given = {"Content-Type": content, "Accept": accept, "Impersonate-User": user}
+        return {**self.headers, **{name: value for name, value in given.items() if value}}
 
 
 class Transport:
@@ -90,15 +91,23 @@ class Transport:
         route = {"proxy": access.proxy or proxy(access.server), "server_hostname": access.server_name}
         self._route: Any = {name: value for name, value in route.items() if value}
 
-    async def send(self, method: str, path: str, data: bytes | None = None, content: str | None = None, accept: str | None = None) -> Reply:
-        """One request, retried while that may help. Raises Unreachable; every other status is an answer."""
+    async def send(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        content: str | None = None,
+        accept: str | None = None,
+        user: str | None = None,
+    ) -> Reply:
+        """One request, as `user` where that is said, retried while that may help. Raises Unreachable; every other status is an answer."""
         deadline = time.monotonic() + self.pace.patience
         ambiguous = renewed = False
         door, url, tries = await self._open(), self._url(path), 0
         while True:
             tries, began = tries + 1, time.monotonic()
             try:
-                headers = door.with_content(content) | ({"Accept": accept} if accept else {})
+                headers = door.headed(content, accept, user)
                 async with door.session.request(method, url, data=data, headers=headers, **self._route) as response:
                     status, told, body = response.status, response.headers.get("Retry-After"), await response.read()
             except asyncio.CancelledError:

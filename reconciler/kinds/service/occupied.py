@@ -12,6 +12,7 @@ from reconciler.kinds.service.storage import claim_name
 from reconciler.model.findings import Finding, Pointer
 from reconciler.model.fleet import Resource
 from reconciler.model.refs import Ref
+from reconciler.model.rights import ACCOUNT
 
 _TENANTS_OWN = re.compile(r"^(default-deny|allow-(dns|within|services|egress-.*))$")
 """NetworkPolicies that a tenant's namespace has by itself; a service's is called as the service."""
@@ -27,6 +28,14 @@ def occupied(services: Iterable[Resource[ServiceSpec]]) -> Iterator[Finding]:
         if _TENANTS_OWN.match(service.ref.name):
             yield at(
                 service, codes.NAMES, (), f"its NetworkPolicy would be called {service.ref.name}, as one of the tenant is", "rename it"
+            )
+        if service.ref.name == ACCOUNT:
+            yield at(
+                service,
+                codes.NAMES,
+                (),
+                f"its ServiceAccount would be called {ACCOUNT}, as the one that writes the tenant's workloads",
+                "rename it",
             )
         expose = service.spec.expose
         if expose is not None:
