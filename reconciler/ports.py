@@ -111,6 +111,9 @@ class Cluster(Protocol):
         Those of the object itself, or those of its `status`.
         """
 
+    async def annotate(self, id: ObjectId, annotations: Mapping[str, str | None]) -> Answer:
+        """Set annotations of an object that exists (404 otherwise), as ORDERS: None takes one away. What MANAGER applies is not touched."""
+
     async def delete(self, observed: Observed) -> Answer:
         """Delete exactly this version of this object (uid and resourceVersion preconditions), in the background."""
 

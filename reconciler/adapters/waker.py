@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,7 +47,7 @@ Seen = Callable[[Body, bool], None]
 class Waker:
     """Kopf in a thread. `seen` and `said` are called in that thread."""
 
-    def __init__(self, plurals: Iterable[str], login: Callable[[], Login], seen: Seen, said: Callable[[str], None]) -> None:
+    def __init__(self, plurals: Iterable[str], login: Callable[[], Awaitable[Login]], seen: Seen, said: Callable[[str], None]) -> None:
         self._plurals, self._login, self._seen, self._said = tuple(plurals), login, seen, said
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
@@ -106,8 +106,8 @@ class Waker:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
-        def login(**_: Any) -> kopf.ConnectionInfo:
-            found = self._login()
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            found = await self._login()
             return kopf.ConnectionInfo(
                 server=found.server,
                 ca_data=found.authority,

@@ -123,7 +123,9 @@ def identify(body: Body) -> ObjectId:
 
 
 MANAGER = "fleetwright"
-"""Our one field manager."""
+"""Our one field manager of what git says."""
+ORDERS = "fleetwright-orders"
+"""The field manager of annotations by which people talk to an operator: no part of what is applied."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 ENVIRONMENT_LABEL = "fleetwright.dev/environment"
 TENANT_LABEL = "fleetwright.dev/tenant"

@@ -406,3 +406,16 @@ async def test_custom_resources_are_listed_watched_and_deleted(target: Target):
         assert (await next_event(events)).observed.body["status"] == {"revision": "a"}
         assert isinstance(await target.ours.delete(await target.live(seen.observed.id)), Accepted)
         assert (await next_event(events)).kind is EventKind.GONE
+
+
+async def test_an_annotation_is_an_order_that_no_apply_takes_away(target: Target):
+    id = identify(target.config())
+    missing = refused(await target.ours.annotate(id, {"fleetwright.dev/paused": "true"}), 404)
+    assert missing.message
+    first = await target.applied(target.config(metadata=target.metadata("settings", annotations={"ours": "1"})))
+    await target.ours.annotate(id, {"fleetwright.dev/paused": "true", "fleetwright.dev/reconcile": "a"})
+    again = await target.applied(target.config(data={"colour": "red"}, metadata=target.metadata("settings", annotations={"ours": "1"})))
+    assert again.body["metadata"]["uid"] == first.body["metadata"]["uid"]
+    assert again.body["metadata"]["annotations"] == {"ours": "1", "fleetwright.dev/paused": "true", "fleetwright.dev/reconcile": "a"}
+    await target.ours.annotate(id, {"fleetwright.dev/paused": None})
+    assert (await target.live(id)).body["metadata"]["annotations"] == {"ours": "1", "fleetwright.dev/reconcile": "a"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reconciler.adapters.memory.store import MemoryStore, matches, observed
-from reconciler.model.manifests import MANAGER, Body, ObjectId, Observed, identify
+from reconciler.model.manifests import MANAGER, ORDERS, Body, ObjectId, Observed, identify
 from reconciler.ports import Answer, Event, EventKind, Refused
 
 
@@ -93,6 +93,15 @@ class MemoryCluster:
         """Take over the fields of other managers."""
         request = Request("hand-over", observed.id)
         return await self._write(request, lambda: self.store.hand_over(observed, managers, self.manager, subresource))
+
+    async def annotate(self, id: ObjectId, annotations: Mapping[str, str | None]) -> Answer:
+        """Set or take away annotations."""
+
+        def mutate(body: dict[str, Any]) -> None:
+            left = {**(body["metadata"].get("annotations") or {}), **annotations}
+            body["metadata"]["annotations"] = {name: value for name, value in left.items() if value is not None}
+
+        return await self._write(Request("annotate", id), lambda: self.store.edit(id, ORDERS, mutate))
 
     async def delete(self, observed: Observed) -> Answer:
         """Delete exactly this version."""

@@ -56,7 +56,8 @@ class Operator:
         self._passes: Passes | None = None
         self._mending: Mending | None = None
         self._beat = self._fetched = -math.inf
-        self._leading = False
+        self._leading = self._standby = False
+        self._said = ""
 
     def wake(self, because: str) -> None:
         """Somebody asks for a look at the source and a pass: a webhook, an annotation, a person."""
@@ -87,6 +88,8 @@ class Operator:
             holds=held,
             held_guards=state.held_guards,
             paused=sum(one.pauses(now) for one in list(state.orders.values())),
+            caches=state.keeper.begun.is_set(),
+            standby=self._standby,
         )
 
     async def run(self, stop: Stop) -> None:
@@ -133,8 +136,15 @@ class Operator:
             try:
                 await self._led(first, stop)
             except (LeaseHeld, Unreachable) as fault:
-                self._outfit.progress.say(str(fault))
+                self._standing_by(fault)
                 await self._pause(STANDBY, stop)
+
+    def _standing_by(self, fault: LeaseHeld | Unreachable) -> None:
+        """Told once, however often it is tried again."""
+        self._standby = isinstance(fault, LeaseHeld)
+        if str(fault) != self._said:
+            self._said = str(fault)
+            self._outfit.progress.say(self._said)
 
     async def _first(self, stop: Stop) -> Desire | None:
         """A commit that says something, which also says where everything lives. Without one there is nothing to lead."""
@@ -155,7 +165,7 @@ class Operator:
         await self._ready(cluster, environment.id)
         lost = Stop()
         async with lease(cluster, outfit.clock, environment, outfit.holder, lost, outfit.progress, wait=False) as fence:
-            self.state.fence, self._leading = fence, True
+            self.state.fence, self._leading, self._standby, self._said = fence, True, False, ""
             outfit.listener.hear(LeaseChanged(held=True, holder=outfit.holder))
             self._passes = Passes(outfit, self.state, cluster, self._scribe)
             self._mending = Mending(outfit, self.state, cluster)

@@ -1,0 +1,71 @@
+"""The chronicle: keeps the journal in the target up to date, at most one write a second, none where nothing is new."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from reconciler.core.journal import Journal, RunEntry, decode, encode, journal_id
+from reconciler.model.graph import Graph
+from reconciler.model.happenings import ApprovalNeeded, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
+from reconciler.ports import Clock, Cluster, Unreachable
+
+PAUSE = 1.0
+
+
+class Chronicle:
+    """A listener. What it hears before it is begun is kept."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._journal = Journal()
+        self._news = asyncio.Event()
+
+    def hear(self, happening: Happening) -> None:
+        """Takes it down."""
+        before, now = self._journal, self._clock.now().isoformat(timespec="seconds")
+        match happening:
+            case SourceChanged(state=state, revision=revision, message=message):
+                self._journal = replace(before, source=state.value, revision=revision, message=message)
+            case ApprovalNeeded(hash=hash, message=message):
+                self._journal = replace(before, asks=hash, question=message)
+            case RunBegan(run=run, revision=revision, because=because):
+                entry = RunEntry(run, revision, because, now, "", "running", "")
+                self._journal = replace(before, runs=before.with_run(entry))
+            case RunEnded() as ended:
+                self._journal = replace(before, runs=before.with_run(self._ended(ended, now)))
+            case LeaseChanged(held=True, holder=holder):
+                self._journal = replace(before, holder=holder)
+            case _:
+                return
+        if self._journal != before:
+            self._news.set()
+
+    def answered(self) -> None:
+        """Nothing waits for a person any more."""
+        if self._journal.asks:
+            self._journal = replace(self._journal, asks="", question="")
+            self._news.set()
+
+    async def keep(self, cluster: Cluster, graph: Graph) -> None:
+        """Writes it as long as this operator leads. What an operator before it wrote of runs is kept."""
+        id = journal_id(graph)
+        standing = decode(await cluster.read(id))
+        known = {run.id for run in self._journal.runs}
+        runs = (*self._journal.runs, *(run for run in standing.runs if run.id not in known))
+        self._journal = replace(self._journal, runs=runs)
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await cluster.apply(encode(id, self._journal), dry_run=False, force=True)
+            except Unreachable:
+                self._news.set()
+            await asyncio.sleep(PAUSE)
+
+    def _ended(self, run: RunEnded, now: str) -> RunEntry:
+        known = next((one for one in self._journal.runs if one.id == run.run), None)
+        began, because = (known.began, known.because) if known else (now, "")
+        return RunEntry(
+            run.run, run.revision, because, began, now, run.ending.value, run.message, run.created, run.updated, run.deleted, run.failed
+        )
