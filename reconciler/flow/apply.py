@@ -107,7 +107,7 @@ class _Run:
     async def _preflight(self) -> dict[ObjectId, Refused]:
         """What could not be previewed before its namespace was there. Nothing else is written until all of it is accepted."""
         manifests = [manifest for manifest in self._planned.desired if manifest.id in self._planned.deferred]
-        if not manifests or self._phases.is_over():
+        if not manifests or not self._planned.options.preflight or self._phases.is_over():
             return {}
         self._progress.phase("preflight", len(manifests))
         answers = await preview(self._cluster, manifests, self._planned.world, self._planned.options)
