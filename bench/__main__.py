@@ -19,6 +19,7 @@ LINT = {50: 0.3, 1_000: 0.6, 10_000: 4.0}
 """Services -> seconds."""
 RATIOS = {
     "nothing": ("apply from nothing, everything preflighted", 1.8),
+    "unasked": ("apply from nothing, --no-preflight", 1.3),
     "noop": ("apply with nothing to do: no PATCH, nothing written", 0.25),
     "image": ("a new image on every service", 1.0),
 }

@@ -68,6 +68,7 @@ def rounds(folder: Path, services: int, runs: int, say: Callable[[str], None]) -
             say(f"fleet apply {number + 1} of {runs}")
             fleets.bump(root, 1)
             _fleet(root, found.fleet)
+            _unasked(root, found.fleet)
     return found
 
 
@@ -90,15 +91,14 @@ def _floor(root: Path, bodies: Bodies, into: dict[str, list[Took]]) -> str:
             before = server.moment()
             told = _floor_says(root, "send", server.kubeconfig, file)
             into.setdefault(phase, []).append(Took(told["wall"], told["cpu"] + server.moment().cpu - before.cpu))
+        into["unasked"] = into["nothing"]
         return server.tier
 
 
 def _fleet(root: Path, into: dict[str, list[Took]]) -> None:
     """From nothing, again, a new image on everything, again, one Deployment deleted by somebody."""
     with servers.fresh() as server:
-        shutil.rmtree(root / ".fleet", ignore_errors=True)
-        (root / fleets.KUBECONFIG).parent.mkdir(parents=True)
-        shutil.copy(server.kubeconfig, root / fleets.KUBECONFIG)
+        _connect(root, server)
         _apply(root, server, "nothing", into)
         _idle(root, server, into)
         fleets.bump(root, 2)
@@ -110,9 +110,22 @@ def _fleet(root: Path, into: dict[str, list[Took]]) -> None:
         server.ask("GET", victim)
 
 
-def _apply(root: Path, server: servers.Server, phase: str, into: dict[str, list[Took]]) -> None:
+def _unasked(root: Path, into: dict[str, list[Took]]) -> None:
+    """From nothing, and the server is asked about no object before it is written."""
+    with servers.fresh() as server:
+        _connect(root, server)
+        _apply(root, server, "unasked", into, "--no-preflight")
+
+
+def _connect(root: Path, server: servers.Server) -> None:
+    shutil.rmtree(root / ".fleet", ignore_errors=True)
+    (root / fleets.KUBECONFIG).parent.mkdir(parents=True)
+    shutil.copy(server.kubeconfig, root / fleets.KUBECONFIG)
+
+
+def _apply(root: Path, server: servers.Server, phase: str, into: dict[str, list[Took]], *options: str) -> None:
     before = server.moment()
-    run = processes.fleet(root, *APPLY)
+    run = processes.fleet(root, *APPLY, *options)
     into.setdefault(phase, []).append(Took(run.wall, run.cpu + server.moment().cpu - before.cpu, run.rss))
 
 

@@ -40,7 +40,7 @@ def plan(
     options: Options = DEFAULT,
     findings: Iterable[Finding] = (),
 ) -> Plan:
-    """The plan. `previews` hold the server's answer for each object that `differ` named; one without an answer waits for its namespace."""
+    """The plan. `previews` hold the server's answer for each object that `differ` named; a new one without an answer was not asked about yet, or is not to be."""
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     writes = [step for manifest in chosen for step in decide(graph, manifest, world, previews, options)]
     deletes = prune(graph, {manifest.id: manifest for manifest in desired}, world, options)

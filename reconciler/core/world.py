@@ -42,6 +42,8 @@ class Options:
 
     adopt: bool = False
     """Take over objects that others made."""
+    preflight: bool = True
+    """Ask the server by dry-run about new objects, too. Without, what it refuses of them is found only when they are written."""
     prune: bool = True
     prune_unplaced: bool = False
     allow_delete: int | None = None

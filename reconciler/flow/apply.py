@@ -121,7 +121,7 @@ class _Run:
 
     async def _preflight(self, manifests: list[Manifest]) -> dict[ObjectId, Refused]:
         """What could not be previewed before its namespace and its account were there. Nothing else is written until all is accepted."""
-        if not manifests or self._phases.is_over():
+        if not manifests or not self._planned.options.preflight or self._phases.is_over():
             return {}
         self._progress.phase("preflight", len(manifests))
         answers = await preview(self._cluster, manifests, self._planned.world, self._planned.options)

@@ -92,7 +92,8 @@ async def _previews(
     coming = {id.name for id, answer in previews.items() if isinstance(answer, Accepted) and answer.created}
     rest = [manifest for manifest in suspects if manifest.id.kind != "Namespace"]
     deferred = frozenset(manifest.id for manifest in rest if manifest.id.namespace in coming)
-    previews |= await preview(cluster, [manifest for manifest in rest if manifest.id not in deferred], world, options)
+    asked = [manifest for manifest in rest if manifest.id not in deferred]
+    previews |= await preview(cluster, asked if options.preflight else await _standing(cluster, asked, world), world, options)
     denied = _denied(previews, suspects)
     return {id: answer for id, answer in previews.items() if id not in denied}, deferred | denied
 
@@ -102,6 +103,14 @@ def _denied(previews: Mapping[ObjectId, Answer], suspects: Iterable[Manifest]) -
     opening = {manifest.id.namespace for manifest in suspects if opens(manifest.id)}
     theirs = (manifest.id for manifest in suspects if manifest.id.namespace in opening and acting(manifest.body))
     return frozenset(id for id in theirs if isinstance(answer := previews.get(id), Refused) and lacks_right(answer))
+
+
+async def _standing(cluster: Cluster, manifests: Iterable[Manifest], world: World) -> list[Manifest]:
+    """Those of which an object is there already, whoever made it: what is in nobody's way needs no dry-run to be left alone."""
+    manifests = tuple(manifests)
+    unknown = await fan([manifest.id for manifest in manifests if manifest.id not in world.objects], cluster.read)
+    there = {*world.objects, *(observed.id for observed in unknown if observed is not None)}
+    return [manifest for manifest in manifests if manifest.id in there]
 
 
 async def _unlabelled(cluster: Cluster, previews: Mapping[ObjectId, Answer], world: World) -> dict[ObjectId, Observed]:

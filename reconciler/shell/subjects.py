@@ -54,10 +54,13 @@ def forced_holds(refs: tuple[Ref, ...]) -> Mapping[Ref, Hold]:
     return dict.fromkeys(refs, hold)
 
 
-def options_of(refs: tuple[Ref, ...], *, adopt: bool, no_prune: bool, prune_unplaced: bool, allow_delete: int | None) -> Options:
+def options_of(
+    refs: tuple[Ref, ...], *, adopt: bool, no_prune: bool, prune_unplaced: bool, allow_delete: int | None, preflight: bool = True
+) -> Options:
     """What the plan may do, from flags."""
     return Options(
         adopt=adopt,
+        preflight=preflight,
         prune=not no_prune,
         prune_unplaced=prune_unplaced,
         allow_delete=allow_delete,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tests.story.small import S0, as_admin, as_somebody, edited, small_desk
 
 HTML = b"<html><head><title>Sign in</title></head><body>who are you?</body></html>"
 DRY_RUN = "dryRun=All"
+NEW = "newcomer"
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +147,28 @@ async def test_one_write_that_fails_is_named_and_the_next_apply_mends_it(desk: D
     assert "1 updated" in done.out
 
 
+def test_without_preflight_a_fleet_is_written_unasked_and_a_refusal_is_found_on_the_way(tmp_path: Path, cluster: Cluster) -> None:
+    desk = small_desk(tmp_path / "fleet", cluster, f"unasked-{os.getpid():x}")
+    desk.write("fleet.yaml", desk.read("fleet.yaml").replace("name: test", "name: unasked", 1))
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"count/deployments.apps": "0"}}}
+    done = desk.apply("--no-preflight")
+    assert done.code == 0, done.said
+    assert "preflight: " not in done.said
+    assert "No changes" in desk.apply().said
+    if desk.cluster.tier is not Tier.REAL:
+        return
+    desk.ask("POST", f"/api/v1/namespaces/{desk.namespace('acme')}/resourcequotas", quota)
+    new = f"specs/services/acme/{NEW}.yaml"
+    desk.write(new, desk.read(S0).replace("name: s0", f"name: {NEW}"))
+    assert desk.apply().code == 1
+    failed = desk.apply("--no-preflight")
+    assert failed.code == 3, failed.said
+    assert "exceeded quota" in failed.err
+    assert "created so far" in failed.err
+    desk.ask("DELETE", f"/api/v1/namespaces/{desk.namespace('acme')}/resourcequotas/none")
+    assert desk.apply().code == 0
+
+
 def test_an_account_without_rights_is_told_which_and_reads_all_the_same(desk: Desk) -> None:
     if desk.cluster.tier is not Tier.REAL:
         pytest.skip(f"no RBAC in {desk.cluster.tier}")
@@ -182,10 +206,11 @@ def test_a_stranger_is_left_alone_until_somebody_says_adopt(desk: Desk) -> None:
     port = {"name": "other", "port": 80, "protocol": "TCP"}
     theirs = {"metadata": {"name": "s0"}, "spec": {"ports": [port], "selector": {"theirs": "yes"}}}
     desk.ask("POST", f"/api/v1/namespaces/{desk.namespace('acme')}/services?fieldManager=helm", theirs)
-    refused = desk.apply()
-    assert refused.code == 1, refused.said
-    assert "it exists and is not ours; it is managed by helm" in refused.said
-    assert "--adopt" in refused.said
+    for how in ("--preflight", "--no-preflight"):
+        refused = desk.apply(how)
+        assert refused.code == 1, refused.said
+        assert "it exists and is not ours; it is managed by helm" in refused.said
+        assert "--adopt" in refused.said
     assert "taken over from helm" in desk.fleet("plan", "--adopt").out
     adopted = desk.apply("--adopt")
     assert adopted.code == 0, adopted.said

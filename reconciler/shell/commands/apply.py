@@ -48,6 +48,12 @@ from reconciler.shell.workspace import Workspace, open_workspace
     "--timeout", metavar="DURATION", help="How long one wave may take, such as 10m; by default the environment's `sync.deadline`."
 )
 @click.option("--lease-wait/--no-lease-wait", default=True, help="Wait for another writer's Lease to end (up to 30 s), or exit with 5.")
+@click.option(
+    "--preflight/--no-preflight",
+    default=True,
+    help="Ask the server about every object before the first one is written. Without, new objects are not asked about: what it refuses of them"
+    " is found only when it is written, with others written already.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Every changed field.")
 @service_option
 @takes_down_options
@@ -60,6 +66,7 @@ def command(
     wait: bool,
     timeout: str | None,
     lease_wait: bool,
+    preflight: bool,
     verbose: bool,
     services: tuple[str, ...],
     adopt: bool,
@@ -89,7 +96,9 @@ def command(
     graph = workspace.graph(environment, forced)
     refuse_unplaced(graph, wanted=require_placed)
     _refuse_errors(graph, color=colored(color))
-    options = options_of(refs, adopt=adopt, no_prune=no_prune, prune_unplaced=prune_unplaced, allow_delete=allow_delete)
+    options = options_of(
+        refs, adopt=adopt, no_prune=no_prune, prune_unplaced=prune_unplaced, allow_delete=allow_delete, preflight=preflight
+    )
     settings = Settings(
         holder=f"{person()}@{socket.gethostname()} {os.getpid()}",
         revision=workspace.reading.tree.revision,
