@@ -95,6 +95,41 @@ class Sync(Spec):
     """How long one wave may take to become healthy."""
 
 
+SshKey = Annotated[
+    str,
+    Field(
+        pattern=r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]+=*( [^\x00-\x1f]*)?$",
+        max_length=4096,
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK0wmN/Cr3JXqmLW7u+g9pTh+wyqDHpSQEIQczXkVx9q ana@acme.example"],
+    ),
+]
+"""A public key as `ssh-keygen` writes it; the comment says whose it is."""
+GpgKey = Annotated[str, Field(pattern=r"^-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n", max_length=65536)]
+"""Public keys as `gpg --armor --export` writes them."""
+
+
+class Verify(Spec):
+    """Who must have signed the newest commit for an operator to follow it."""
+
+    ssh: tuple[SshKey, ...] = ()
+    """Public ssh keys."""
+    gpg: tuple[GpgKey, ...] = ()
+    """Public gpg keys."""
+
+    @model_validator(mode="after")
+    def _some_key(self) -> Verify:
+        if not self.ssh and not self.gpg:
+            raise ValueError("no key is named: nobody could sign a commit; name one under ssh or gpg, or leave verify out")
+        return self
+
+
+class SourceRules(Spec):
+    """What an operator asks of the repository that it follows. It holds for all environments: none can ask for less."""
+
+    verify: Verify | None = None
+    """Keys that sign commits. Those of the last applied commit count, so that no commit brings its own."""
+
+
 class KubernetesTarget(Spec):
     """A Kubernetes cluster, found by the ordinary kubeconfig rules."""
 
@@ -241,6 +276,7 @@ class FleetSpec(Spec):
     policy: Name | None = None
     """The pack of tenants that name none."""
     sync: Sync = Sync.unsaid()
+    source: SourceRules = SourceRules.unsaid()
     builder: BuilderDefaults = BuilderDefaults.unsaid()
     gate: GateDefaults = GateDefaults.unsaid()
     notifications: dict[Name, Notification] = Field(default_factory=dict)
