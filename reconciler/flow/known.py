@@ -1,0 +1,111 @@
+"""What an operator remembers of a live custom resource: digests, its status as bytes, what people asked for; never a body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from reconciler.core.projecting import Whose, carried, commands, hands, is_labelled, mark, whose
+from reconciler.model.canonical import dumps
+from reconciler.model.manifests import Body
+from reconciler.model.projection import Standing
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class Known:
+    """One custom resource. Without a uid it is gone, and this is what it said last."""
+
+    uid: str
+    version: str
+    generation: int
+    whose: Whose
+    is_labelled: bool
+    is_leaving: bool
+    has_hands: bool
+    """Somebody else owns something of its spec or of our labels."""
+    mark: bytes
+    """Of what stands."""
+    status: bytes
+    """What stands, as canonical JSON."""
+    commands: Mapping[str, str]
+    carried: Mapping[str, str]
+    sent: bytes = b""
+    """The mark that we wanted last."""
+    echo: bytes = b""
+    """What stood after we wrote that: something else where a webhook or an older definition has its own mind."""
+    said: bytes = b""
+    """The status that we wanted last."""
+    heard: bytes = b""
+
+    def stands(self, wanted: bytes) -> bool:
+        """Whether its spec is as wanted, or as near as the server lets it be."""
+        return self.mark == wanted or (self.sent, self.echo) == (wanted, self.mark)
+
+    def says(self, wanted: bytes) -> bool:
+        """Whether its status is as wanted, or as near as the server lets it be."""
+        return self.status == wanted or (self.said, self.heard) == (wanted, self.status)
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether somebody changed it since we wrote it."""
+        return bool((self.sent and not self.stands(self.sent)) or (self.said and not self.says(self.said)))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it exists, as far as we know."""
+        return bool(self.uid)
+
+    @property
+    def before(self) -> Standing | None:
+        """How it stood last: what we said, or what was found. None where that cannot be read."""
+        text = self.said or self.status
+        try:
+            return Standing.model_validate_json(text) if text else None
+        except ValidationError:
+            return None
+
+    def bury(self) -> None:
+        """It is gone; what it said is kept."""
+        self.uid = self.version = ""
+        self.said = self.said or self.status
+        self.mark = self.status = b""
+        self.commands = self.carried = _NONE
+
+
+def known(body: Body, environment_id: str, old: Known | None = None) -> Known:
+    """What is worth remembering of a live body, with what was remembered of it before."""
+    metadata = body["metadata"]
+    found = Known(
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        generation=metadata.get("generation", 1),
+        whose=whose(body, environment_id),
+        is_labelled=is_labelled(body),
+        is_leaving="deletionTimestamp" in metadata,
+        has_hands=bool(hands(body)),
+        mark=mark(body),
+        status=dumps(body["status"]) if body.get("status") else b"",
+        commands=commands(body) or _NONE,
+        carried=carried(body) or _NONE,
+    )
+    if old is not None:
+        found.sent, found.echo, found.said, found.heard = old.sent, old.echo, old.said, old.heard
+    # Most statuses are what we said: one copy is enough.
+    found.status = found.said if found.status == found.said else found.status
+    return found
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether a resource version was before another (Kubernetes 1.35: they are numbers that grow)."""
+    return version.isdigit() and than.isdigit() and int(version) < int(than)
+
+
+def status_of(after: Standing) -> dict[str, Any]:
+    """A standing as a status: without what is not said."""
+    return after.model_dump(mode="json", by_alias=True, exclude_defaults=True)
