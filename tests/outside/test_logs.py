@@ -36,7 +36,13 @@ def log() -> Iterator[Log]:
 
 
 def test_each_happening_is_one_object_with_the_run_that_it_belongs_to(log):
-    for happening in (SourceChanged(SourceState.FOLLOWED, COMMIT), began(), drift(), ended(created=2), LeaseChanged(held=False, holder="other")):
+    for happening in (
+        SourceChanged(SourceState.FOLLOWED, COMMIT),
+        began(),
+        drift(),
+        ended(created=2),
+        LeaseChanged(held=False, holder="other"),
+    ):
         log.listener.hear(happening)
     lines = [json.loads(line) for line in log.lines]
     assert [line["event"] for line in lines] == ["source.changed", "run.began", "drift.repaired", "run.ended", "lease.changed"]

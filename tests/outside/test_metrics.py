@@ -41,7 +41,13 @@ def test_runs_are_counted_by_cause_and_ending_and_timed_by_phase():
 
 def test_what_is_repaired_fought_over_and_asked_for_is_counted():
     made = metrics()
-    for happening in (drift("a"), drift("b"), ConflictFound(DEPLOYMENT, WEB, ("hpa",)), ApprovalNeeded("r", "h", "m"), LeaseChanged(held=True, holder="me")):
+    for happening in (
+        drift("a"),
+        drift("b"),
+        ConflictFound(DEPLOYMENT, WEB, ("hpa",)),
+        ApprovalNeeded("r", "h", "m"),
+        LeaseChanged(held=True, holder="me"),
+    ):
         made.hear(happening)
     made.hear(condition("web", "Ready", "False"))
     made.hear(PauseChanged("all", None, paused=True))
@@ -110,7 +116,9 @@ def test_names_follow_prometheus():
                 assert family.name.endswith("_seconds")
 
 
-@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0", "text/plain;version=1.0.0;escaping=allow-utf-8", "nonsense"])
+@pytest.mark.parametrize(
+    "accept", ["", "application/openmetrics-text; version=1.0.0", "text/plain;version=1.0.0;escaping=allow-utf-8", "nonsense"]
+)
 def test_scrapers_get_the_format_that_they_ask_for(accept):
     body, kind = metrics().page(accept)
     assert b"fleetwright_leading 1.0" in body

@@ -77,7 +77,9 @@ def test_many_at_once_are_one_message():
 
 def test_repairs_are_summed_up_and_each_sum_is_told():
     teller = Teller()
-    assert told(teller, drift()) == [("drift", "apps/Deployment/platform/web was changed by kubectl-edit and is as applied again: /spec/replicas")]
+    assert told(teller, drift()) == [
+        ("drift", "apps/Deployment/platform/web was changed by kubectl-edit and is as applied again: /spec/replicas")
+    ]
     text = told(teller, *(drift(f"w{number}") for number in range(12)))[0][1]
     assert text.startswith("12 objects were not as applied, and are again, by kubectl-edit: apps/Deployment/platform/w0, ")
     assert text.endswith(" and 7 more")
