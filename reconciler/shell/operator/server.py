@@ -56,11 +56,18 @@ class Server:
     """Serves until closed. It shares nothing with an asyncio loop, so it answers while that one hangs."""
 
     def __init__(
-        self, app: App, host: str = "127.0.0.1", port: int = 8080, *, deadline: float = DEADLINE, connections: int = CONNECTIONS
+        self,
+        app: App,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        *,
+        deadline: float = DEADLINE,
+        connections: int = CONNECTIONS,
+        poll: float = 0.2,
     ) -> None:
-        """Binds at once: raises OSError where the address is taken. Port 0 takes any."""
+        """Binds at once: raises OSError where the address is taken. Port 0 takes any. `poll`: seconds between looks at what takes too long."""
         self._http = _Http((host, port), app, deadline, connections)
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.2}, name="web", daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": poll}, name="web", daemon=True)
 
     @property
     def address(self) -> tuple[str, int]:
