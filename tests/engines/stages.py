@@ -20,7 +20,8 @@ from tests.engines.outcomes import DEADLINE_SECONDS, PLAYED, Moment, Stage
 from tests.engines.quotas import Quotas
 
 WRITES = 16  # status writes in flight
-COLLECTED = {"foregroundDeletion", "orphan"}  # finalizers that the garbage collector takes away
+# Finalizers that controllers take away: the garbage collector's, and that of claims, which no pod uses here.
+COLLECTED = {"foregroundDeletion", "orphan", "kubernetes.io/pvc-protection"}
 
 Body = dict[str, Any]
 

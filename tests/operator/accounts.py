@@ -9,15 +9,14 @@ from typing import Any
 from reconciler.adapters.cluster.addresses import object_path
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.manifests import MANAGER, Body, identify
-from reconciler.model.rights import ACCOUNT
 from tests.engines.client import APPLY, Answer, Api
 
 TOKENS = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/serviceaccounts"
 
 
-def tenant_account(namespace: str) -> str:
-    """The user name of a tenant's account."""
-    return f"system:serviceaccount:{namespace}:{ACCOUNT}"
+def config(namespace: str, name: str = "some") -> dict[str, Any]:
+    """A small object."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": {"a": "b"}}
 
 
 class Account:

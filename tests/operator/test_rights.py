@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from reconciler.adapters.cluster.addresses import object_path
+from reconciler.core.acting import tenant_account
 from reconciler.core.home import OPERATOR
 from reconciler.core.installation import Part, installation
 from reconciler.core.render import render
@@ -17,11 +18,9 @@ from reconciler.kinds import KINDS
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.manifests import MANAGED_BY, MANAGER, SHAPES, Manifest, Stage, identify
 from reconciler.model.rights import ACCOUNT, RBAC
-from tests.engines.binaries import Tier
 from tests.engines.client import Api
-from tests.engines.cluster import Cluster
 from tests.kinds.cases import Case, cases, graph
-from tests.operator.accounts import Account, account, tenant_account
+from tests.operator.accounts import Account, account, config
 
 CASES = [case for folder in ("tenant", "service", "task") for case in cases(folder) if case.findings is None]
 VERBS = ("get", "list", "watch", "create", "patch", "delete")
@@ -45,25 +44,6 @@ class Bed(NamedTuple):
 
 
 @pytest.fixture
-async def installed(cluster: Cluster, api: Api) -> Api:
-    """The server with the operator's account, rights and confinement in force."""
-    if cluster.tier is not Tier.REAL:
-        pytest.skip(f"{cluster.tier} has no RBAC and no admission policies: this needs a kube-apiserver")
-    for body in installation(KINDS, None, [Part.RBAC]):
-        got = await api.apply(object_path(identify(body)), dict(body), manager=MANAGER, query="&force=true&fieldValidation=Strict")
-        assert got.status in (200, 201), got.body["message"]
-    await in_force(api)
-    return api
-
-
-async def in_force(api: Api) -> None:
-    """Waits until the server has taken up the roles and the policy."""
-    async with account(api, OPERATOR) as operator, asyncio.timeout(30):
-        while "own namespaces only" not in (await operator.apply(config("default"), query="&dryRun=All")).body.get("message", ""):
-            await asyncio.sleep(0.1)
-
-
-@pytest.fixture
 async def bed(installed: Api, prefix: str) -> AsyncIterator[Bed]:
     case = max(CASES, key=lambda case: len({one.id.kind for one in render(graph(case), KINDS)}))
     manifests = render(graph(case, namespace_prefix=f"{prefix}-"), KINDS)
@@ -76,10 +56,6 @@ async def bed(installed: Api, prefix: str) -> AsyncIterator[Bed]:
         yield Bed(installed, operator, spaces[0].id.name, manifests)
         for one in spaces:
             await installed.delete(object_path(one.id))
-
-
-def config(namespace: str, name: str = "some") -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": {"a": "b"}}
 
 
 def telling() -> Iterator[Case]:
