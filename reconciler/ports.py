@@ -13,7 +13,7 @@ from reconciler.model.answers import Accepted, Answer, Refused
 if TYPE_CHECKING:  # whoever only reads files, as lint does, needs the faults of a source, and none of what goes through the other ports
     from reconciler.model.documents import SourceTree
     from reconciler.model.findings import Finding
-    from reconciler.model.fleet import Notification
+    from reconciler.model.fleet import Notification, Verify
     from reconciler.model.happenings import Happening
     from reconciler.model.manifests import Body, ObjectId, Observed
     from reconciler.model.plan import Plan
@@ -203,6 +203,9 @@ class Upstream(Source, Protocol):
 
     async def fetch(self, since: str | None) -> Fetched:
         """The newest commit of the branch, with everything that reading it takes. Raises SourceUnavailable, BranchGone, Unverified."""
+
+    def trust(self, keys: Verify | None) -> None:
+        """From now on the newest commit must be signed by one of these keys; None asks for no signature."""
 
 
 class Listener(Protocol):

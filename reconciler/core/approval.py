@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from reconciler.core.aside import owner_of_step
 from reconciler.core.guard import taken_down
 from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update
 
@@ -23,6 +24,11 @@ def names(approved: str, hash: str) -> bool:
 def held(plan: Plan) -> int:
     """How many objects guards keep from being taken down."""
     return taken_down(step for step in plan.steps if isinstance(step, Delete | Update) and step.guarded)
+
+
+def guarded_owners(plan: Plan) -> frozenset[str]:
+    """Whose steps guards hold."""
+    return frozenset(owner_of_step(step) for step in plan.steps if isinstance(step, Delete | Update) and step.guarded)
 
 
 def approved(plan: Plan, by: str, mode: Approval) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from reconciler.model.canonical import dumps
 from reconciler.model.happenings import ConditionChanged
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ObjectId, Observed
+from reconciler.model.projection import Standing
 from reconciler.model.refs import Ref
 from reconciler.model.spec import GROUP
 from reconciler.ports import Cluster
@@ -96,6 +97,11 @@ class Projector:
     def commands(self) -> Mapping[ObjectId, Mapping[str, str]]:
         """What people ask for, by custom resource: of ours, and of those in git alone."""
         return {id: one.commands for id, one in self._known.items() if one.commands and one.whose is Whose.OURS}
+
+    def standings(self) -> Iterator[tuple[ObjectId, Standing]]:
+        """How each of ours stands, as far as it was said."""
+        known = ((id, one.before) for id, one in self._known.items() if one.is_there and one.whose is Whose.OURS)
+        return ((id, standing) for id, standing in known if standing is not None)
 
     async def project(
         self, projection: Projection, facts: Mapping[Ref, Facts], at: str, *, whole: bool = True, stop: Stop | None = None

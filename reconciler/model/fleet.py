@@ -117,7 +117,7 @@ class Verify(Spec):
     """Public gpg keys."""
 
     @model_validator(mode="after")
-    def _some_key(self) -> Verify:
+    def _some_key(self) -> Self:
         if not self.ssh and not self.gpg:
             raise ValueError("no key is named: nobody could sign a commit; name one under ssh or gpg, or leave verify out")
         return self

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from reconciler.core.journal import Journal, RunEntry, decode, encode, journal_id
-from reconciler.model.graph import Graph
+from reconciler.core.journal import Journal, RunEntry, decode, encode
 from reconciler.model.happenings import ApprovalNeeded, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
+from reconciler.model.manifests import ObjectId
 from reconciler.ports import Clock, Cluster, Unreachable
 
 PAUSE = 1.0
 
 
 class Chronicle:
-    """A listener. What it hears before it is begun is kept."""
+    """A listener. What it hears before it begins to write is kept."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -47,9 +47,8 @@ class Chronicle:
             self._journal = replace(self._journal, asks="", question="")
             self._news.set()
 
-    async def keep(self, cluster: Cluster, graph: Graph) -> None:
+    async def keep(self, cluster: Cluster, id: ObjectId) -> None:
         """Writes it as long as this operator leads. What an operator before it wrote of runs is kept."""
-        id = journal_id(graph)
         standing = decode(await cluster.read(id))
         known = {run.id for run in self._journal.runs}
         runs = (*self._journal.runs, *(run for run in standing.runs if run.id not in known))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.core.approval import names
 from reconciler.model.happenings import SourceChanged, SourceState
 from reconciler.ports import BranchGone, Fetched, Listener, Relation, SourceUnavailable, Unverified, Upstream
 
@@ -28,11 +29,6 @@ class Following:
         """The commit that may be applied; empty before the first."""
 
     @property
-    def sighting(self) -> Sighting | None:
-        """The last look; None before the first."""
-        return self._sighting
-
-    @property
     def is_reached(self) -> bool:
         """Whether the last look got an answer."""
         return self._sighting is not None and self._sighting.state is not SourceState.UNAVAILABLE
@@ -43,41 +39,44 @@ class Following:
         try:
             fetched = await self._upstream.fetch(applied or None)
         except BranchGone as gone:
-            self.tell(Sighting(SourceState.GONE, before, _said(gone)))
+            self._tell(SourceState.GONE, _said(gone))
         except Unverified as unsigned:
-            self.tell(Sighting(SourceState.UNVERIFIED, before, _said(unsigned)))
+            self._tell(SourceState.UNVERIFIED, _said(unsigned))
         except SourceUnavailable as unavailable:
-            self.tell(Sighting(SourceState.UNAVAILABLE, before, _said(unavailable)))
+            self._tell(SourceState.UNAVAILABLE, _said(unavailable))
         else:
-            self._take(fetched, approved)
+            self._take(fetched, applied, approved)
         return self.revision != before
 
-    def _take(self, fetched: Fetched, approved: str) -> None:
-        if fetched.relation is Relation.REWOUND and fetched.revision != self.revision and not is_approved(fetched.revision, approved):
-            message = (
-                f"the branch was rewritten: {fetched.revision[:12]} does not descend from what is applied; "
-                f"if that is meant: fleet approve {fetched.revision[:12]}"
-            )
-            self.tell(Sighting(SourceState.REWOUND, fetched.revision, message))
-            return
-        self.revision = fetched.revision
-        if not (self._sighting and self._sighting.state is SourceState.BROKEN and self._sighting.revision == fetched.revision):
-            self.tell(Sighting(SourceState.FOLLOWED, fetched.revision))
+    async def confirm(self, applied: str, approved: str) -> None:
+        """Looks once more, now that it is known what was applied before this process began. A rewound branch leaves that in force."""
+        self.revision = ""
+        await self.look(applied, approved)
+        self.revision = self.revision or applied
 
     def broken(self, message: str) -> None:
         """The commit turned out to say nothing that could be applied."""
-        self.tell(Sighting(SourceState.BROKEN, self.revision, message))
+        self._tell(SourceState.BROKEN, message)
 
-    def tell(self, sighting: Sighting) -> None:
-        """Remembers, and tells it where it is news."""
+    def _take(self, fetched: Fetched, applied: str, approved: str) -> None:
+        newest = fetched.revision
+        if fetched.relation is Relation.REWOUND and newest != self.revision and not names(approved, newest):
+            message = (
+                f"the branch was rewritten: {newest[:12]} does not descend from {applied[:12]}, which is applied; "
+                f"if that is meant: fleet approve {newest[:12]}"
+            )
+            self._tell(SourceState.REWOUND, message, newest)
+            return
+        self.revision = newest
+        sighting = self._sighting
+        if not (sighting and sighting.state is SourceState.BROKEN and sighting.revision == newest):
+            self._tell(SourceState.FOLLOWED)
+
+    def _tell(self, state: SourceState, message: str = "", revision: str = "") -> None:
+        sighting = Sighting(state, revision or self.revision, message)
         if sighting != self._sighting:
             self._sighting = sighting
-            self._listener.hear(SourceChanged(sighting.state, sighting.revision, sighting.message))
-
-
-def is_approved(revision: str, approved: str) -> bool:
-    """Whether an approval names this commit, by twelve characters of it or more."""
-    return len(approved) >= 12 and revision.startswith(approved)
+            self._listener.hear(SourceChanged(state, sighting.revision, message))
 
 
 def _said(fault: SourceUnavailable) -> str:

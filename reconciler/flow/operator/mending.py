@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Protocol
 
 from reconciler.core.quarrel import Quarrel, repaired
 from reconciler.flow.fan import fan
@@ -13,6 +14,7 @@ from reconciler.flow.operator.repair import Mended, Sound, Unmended, repair
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.model.happenings import ConflictFound, DriftRepaired
 from reconciler.model.manifests import RANK, ObjectId
+from reconciler.model.refs import Ref
 from reconciler.ports import Cluster, Event, EventKind
 
 
@@ -26,14 +28,22 @@ class Noticed:
 
     tenant: str | None = None
     stray: bool = False
-    healed: bool = False
+    healed: Ref | None = None
+    """Whose health has changed."""
+
+
+class Told(Protocol):
+    """Hears whose objects were mended."""
+
+    def __call__(self, owner: Ref, *, repaired: bool) -> None:
+        """One of this owner."""
 
 
 class Mending:
     """Objects that are not as they were last applied, by tenant."""
 
-    def __init__(self, outfit: Outfit, state: State, cluster: Cluster) -> None:
-        self._outfit, self._state, self._cluster = outfit, state, cluster
+    def __init__(self, outfit: Outfit, state: State, cluster: Cluster, told: Told) -> None:
+        self._outfit, self._state, self._cluster, self._told = outfit, state, cluster, told
         self._dirty: dict[str, dict[ObjectId, float]] = defaultdict(dict)
         """By tenant: what to look at, and when it was noticed."""
 
@@ -44,7 +54,8 @@ class Mending:
             return Noticed()
         before = keeper.health.get(observed.id)
         sight = keeper.gone(observed) if event.kind is EventKind.GONE else keeper.seen(observed)
-        healed = before is not None and keeper.health.get(observed.id) != before
+        kept = keeper.get(observed.id)
+        healed = kept.manifest.owner if kept and keeper.health.get(observed.id) != before else None
         if sight is not Sight.DRIFTED:
             return Noticed(stray=sight is Sight.STRAY, healed=healed)
         return Noticed(self.look_at(observed.id), healed=healed)
@@ -98,6 +109,7 @@ class Mending:
         owner = kept.manifest.owner
         state.keeper.put(mended.id, mended.uid)
         seconds = asyncio.get_running_loop().time() - since
+        self._told(owner, repaired=True)
         listener.hear(DriftRepaired(mended.id, owner, mended.fields, mended.managers, seconds))
         before = state.quarrels.get(mended.id, Quarrel())
         after = state.quarrels[mended.id] = repaired(before, mended.managers, self._outfit.clock.now())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from reconciler.core.approval import approved, asks, held
+from reconciler.core.approval import approved, asks, guarded_owners, held
 from reconciler.core.aside import aside, blocked
 from reconciler.core.plan import Revision
 from reconciler.core.world import Options
@@ -23,8 +23,20 @@ from reconciler.flow.planning import Planned, make_plan
 from reconciler.model.canonical import digest
 from reconciler.model.happenings import ApprovalNeeded, RunBegan, RunEnded
 from reconciler.model.manifests import ObjectId
+from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Result, Status
 from reconciler.ports import Cluster, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What came of a pass."""
+
+    again: frozenset[ObjectId]
+    """Objects that have to be looked at again."""
+    wrote: frozenset[Ref] = frozenset()
+    is_run: bool = False
+    """There was something to do."""
 
 
 class Passes:
@@ -33,8 +45,8 @@ class Passes:
     def __init__(self, outfit: Outfit, state: State, cluster: Cluster, scribe: Scribe) -> None:
         self._outfit, self._state, self._cluster, self._scribe = outfit, state, cluster, scribe
 
-    async def attempt(self, desire: Desire, because: str, stop: Stop) -> frozenset[ObjectId]:
-        """Makes the environment what `desire` says. Returns what has to be looked at again. Raises Unreachable and EnvironmentMoved."""
+    async def attempt(self, desire: Desire, because: str, stop: Stop) -> Attempted:
+        """Makes the environment what `desire` says. Raises Unreachable and EnvironmentMoved."""
         outfit, state = self._outfit, self._state
         run, watch = outfit.new_id(), Stopwatch()
         options = Options(prune=desire.graph.environment.sync.prune)
@@ -46,7 +58,7 @@ class Passes:
         state.keeper.begin(planned, doing.plan)
         account = Account()
         if doing.plan.is_empty and is_settled(planned):
-            return self._ended(planned, refused, account.result(doing, Ending.COMPLETED, told.nothing()), account)
+            return Attempted(self._ended(planned, refused, account.result(doing, Ending.COMPLETED, told.nothing()), account))
         outfit.listener.hear(RunBegan(run, desire.revision, because))
         self._scribe.begin(run, doing, outfit.clock.now())
         with watch.measured("apply"):
@@ -54,7 +66,7 @@ class Passes:
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
-        return again
+        return Attempted(again, _written(planned, account), is_run=True)
 
     def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""
@@ -63,9 +75,9 @@ class Passes:
         question = asks(planned.plan, state.approved, sync.approval)
         if question and planned.plan.hash != state.asked:
             self._outfit.listener.hear(ApprovalNeeded(run, planned.plan.hash, question))
-        state.asked = planned.plan.hash if question else ""
+        state.asked, state.question = (planned.plan.hash, question) if question else ("", "")
         plan = approved(planned.plan, state.approved, sync.approval)
-        state.held_guards = held(plan)
+        state.held_guards, state.guarded = held(plan), guarded_owners(plan)
         refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
         return replace(planned, plan=aside(plan, {**refused, **state.paused(now)})), refused
 
@@ -91,9 +103,19 @@ class Passes:
         state.result = result
         if result.ending not in (Ending.CANCELLED, Ending.LOCKED):
             state.applied = planned.plan.revision
+            self._trust(planned)
         if result.ending is Ending.COMPLETED and not refused and not failed:
             state.succeeded = now
         return again
+
+    def _trust(self, planned: Planned) -> None:
+        """What is applied says who may sign what comes next."""
+        spec = planned.graph.fleet.spec
+        self._outfit.upstream.trust(spec.source.verify if spec else None)
+
+
+def _written(planned: Planned, account: Account) -> frozenset[Ref]:
+    return frozenset(manifest.owner for manifest in planned.desired if manifest.id in account.uids)
 
 
 def _digests(planned: Planned) -> dict[str, str]:

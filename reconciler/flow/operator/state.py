@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from reconciler.core.orders import Orders
@@ -12,12 +12,15 @@ from reconciler.flow.equality import Equality
 from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.keeper import Keeper
 from reconciler.model.fleet import Environment
+from reconciler.model.happenings import Happening, PauseChanged
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Result
 from reconciler.ports import Clock, Cluster, Ledger, Listener, Progress, Upstream
 
+FIRST_LOOK = 5.0
+"""Seconds between looks while nothing was ever found."""
 EVERYTHING = "all"
 """Key of orders that are for the whole environment."""
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=10), timedelta(minutes=10)
@@ -41,6 +44,24 @@ class Outfit:
     """A name for a run."""
     monotonic: Callable[[], float]
     """Seconds that no change of the wall clock moves, from any thread."""
+    read: Callable[[Desire], None] = lambda _: None
+    """Hears of each commit that was read: where notifications go is in it."""
+
+    def heard_by(self, listener: Listener) -> Outfit:
+        """The same, with one more who hears what happens."""
+        return replace(self, listener=_Both(self.listener, listener))
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Two listeners as one."""
+
+    first: Listener
+    second: Listener
+
+    def hear(self, happening: Happening) -> None:
+        self.first.hear(happening)
+        self.second.hear(happening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +95,11 @@ class State:
     quarrels: dict[ObjectId, Quarrel] = field(default_factory=dict)
     asked: str = ""
     """The hash that a person was last asked to approve."""
+    question: str = ""
+    """What it says."""
     held_guards: int = 0
+    guarded: frozenset[str] = frozenset()
+    """Owners of what guards hold."""
 
     def __post_init__(self) -> None:
         self.keeper = Keeper(self.equality)
@@ -84,10 +109,26 @@ class State:
         """What a person has approved last."""
         return self.orders.get(EVERYTHING, Orders()).approved
 
+    def interval(self, now: datetime) -> float:
+        """Seconds until the next look or pass: a tenth more or less, so that operators do not all ask at once."""
+        seconds = self.desire.graph.environment.sync.interval / 1000 if self.desire else FIRST_LOOK
+        return seconds * (0.9 + now.microsecond / 5_000_000)
+
+    def tell_pause(self, outfit: Outfit, what: str, before: Orders, after: Orders) -> None:
+        """Tells of a pause that begins or ends."""
+        if (before.paused, before.until) != (after.paused, after.until):
+            outfit.listener.hear(PauseChanged(what, after.until, paused=after.paused))
+
     def pause_of(self, ref: Ref, now: datetime) -> str:
         """By which order a resource is paused now: `all`, its tenant, or itself; empty where it is not."""
         names = (EVERYTHING, f"Tenant/{ref.tenant}" if ref.tenant else "", str(ref))
         return next((name for name in names if name and (found := self.orders.get(name)) and found.pauses(now)), "")
+
+    def pause_until(self, ref: Ref, now: datetime) -> str | None:
+        """None: it is not paused. Empty: until somebody resumes it. Else until when (RFC 3339)."""
+        by = self.pause_of(ref, now)
+        until = self.orders[by].until if by else None
+        return None if not by else until.isoformat() if until else ""
 
     def paused(self, now: datetime) -> dict[str, str]:
         """Owners that are paused now, and by which order."""

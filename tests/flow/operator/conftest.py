@@ -60,6 +60,9 @@ class Shelf:
         known = since in {one.revision for one in self.commits}
         return Fetched(head, Relation.FORWARD if known else Relation.REWOUND)
 
+    def trust(self, keys: object) -> None:
+        pass
+
     def tree(self, revision: str | None = None) -> SourceTree:
         repo = next(one for one in self.commits if one.revision == revision)
         return SourceTree(repo.revision, False, {path: text.encode() for path, text in repo.files.items()})

@@ -1,0 +1,131 @@
+"""Statuses: what passes, repairs and watches found, projected into custom resources. Only what may have changed is looked at again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from reconciler.core.facts import Approval, Facts
+from reconciler.core.projecting import Projection, projection
+from reconciler.core.quarrel import Quarrel
+from reconciler.flow.operator.desire import Desire
+from reconciler.flow.operator.state import Outfit, State
+from reconciler.flow.projector import Glance, Projector
+from reconciler.model.manifests import ObjectId, Observed
+from reconciler.model.projection import READY
+from reconciler.model.refs import Ref
+from reconciler.model.result import Ending, Status
+from reconciler.ports import Cluster
+
+
+class Statuses:
+    """The projection of one environment."""
+
+    def __init__(self, outfit: Outfit, state: State, cluster: Cluster, environment_id: str) -> None:
+        self._outfit, self._state = outfit, state
+        self._projector = Projector(cluster, environment_id, outfit.kinds)
+        self._of: tuple[Desire, Projection] | None = None
+        self._whole = True
+        self._dirty: set[Ref] = set()
+        self._wrote: set[Ref] = set()
+        self._repaired: set[Ref] = set()
+        self.ready: Mapping[tuple[str, str], int] = {}
+        """Resources by kind and by the reason of their condition Ready."""
+
+    async def load(self) -> None:
+        """Looks at the custom resources there are. Raises Unreachable."""
+        await self._projector.load()
+        self._whole = True
+
+    def seen(self, observed: Observed, *, gone: bool) -> Glance:
+        """A watch showed one."""
+        glance = self._projector.gone(observed) if gone else self._projector.seen(observed)
+        if glance.is_drift or glance.is_command:
+            self._whole = self._whole or self._of is None or glance.id not in self._of[1].ids
+            self._dirty |= {self._of[1].ids[glance.id]} if self._of and glance.id in self._of[1].ids else set()
+        return glance
+
+    def passed(self, wrote: Iterable[Ref], *, is_new: bool) -> None:
+        """A pass has ended: `is_new` where it did something, or was of another commit."""
+        self._wrote.update(wrote)
+        self._whole = self._whole or is_new
+
+    def changed(self, ref: Ref, *, repaired: bool = False) -> None:
+        """Something about one resource may be another."""
+        self._dirty.add(ref)
+        if repaired:
+            self._repaired.add(ref)
+
+    def look_again(self) -> None:
+        """Something about everything may be another."""
+        self._whole = True
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything may have to be written."""
+        return self._whole or bool(self._dirty)
+
+    async def project(self) -> None:
+        """Writes what differs. Raises Unreachable, and then all of it is due again."""
+        desire = self._state.desire
+        if desire is None or not self.is_due:
+            return
+        if self._of is None or self._of[0] is not desire:
+            self._of, self._whole = (desire, projection(desire.graph, self._outfit.kinds)), True
+        whole, dirty, self._whole, self._dirty = self._whole, self._dirty, False, set()
+        wrote, repaired, self._wrote, self._repaired = self._wrote, self._repaired, set(), set()
+        asked = self._of[1]
+        facts = self._facts(set(asked.ids.values()) if whole else dirty, wrote, repaired)
+        now = self._outfit.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            done = await self._projector.project(asked, facts, now, whole=whole)
+        except BaseException:
+            self._whole, self._wrote, self._repaired = True, self._wrote | wrote, self._repaired | repaired
+            raise
+        for change in done.changes:
+            self._outfit.listener.hear(change)
+        for told in done.news:
+            self._outfit.progress.say(told)
+        if done.changes or whole:
+            self.ready = self._counted()
+
+    def _facts(self, refs: Iterable[Ref], wrote: set[Ref], repaired: set[Ref]) -> dict[Ref, Facts]:
+        state = self._state
+        objects: dict[Ref, list[ObjectId]] = {}
+        for id, owner in state.keeper.owners():
+            if id in state.keeper.health or id in state.quarrels:
+                objects.setdefault(owner, []).append(id)
+        waiting = self._waiting()
+        return {ref: self._one(ref, objects.get(ref, ()), waiting, wrote, repaired) for ref in refs}
+
+    def _one(self, ref: Ref, objects: Iterable[ObjectId], waiting: Mapping[str, str], wrote: set[Ref], repaired: set[Ref]) -> Facts:
+        state, clock = self._state, self._outfit.clock.now()
+        name = str(ref)
+        quarrels = [state.quarrels.get(id, Quarrel()) for id in objects]
+        trouble = state.troubles.get(name)
+        return Facts(
+            revision=state.applied,
+            health={id: state.keeper.health[id] for id in objects if id in state.keeper.health},
+            failures=(trouble.reason,) if trouble else (),
+            awaiting=waiting.get(name, ""),
+            approval=Approval(state.asked[:12], state.question) if name in state.guarded else None,
+            conflict=tuple(sorted({manager for quarrel in quarrels if quarrel.is_on(clock) for manager in quarrel.managers})),
+            paused=state.pause_until(ref, clock),
+            repaired=ref in repaired,
+            wrote=ref in wrote,
+        )
+
+    def _waiting(self) -> dict[str, str]:
+        """Owners of what the last run did not get to, and why."""
+        result = self._state.result
+        if result is None or result.ending not in (Ending.BLOCKED, Ending.EXPIRED):
+            return {}
+        why = result.message.partition("\n")[0]
+        return {outcome.owner: why for outcome in result.outcomes if outcome.status is Status.SKIPPED and outcome.owner}
+
+    def _counted(self) -> dict[tuple[str, str], int]:
+        found: Counter[tuple[str, str]] = Counter()
+        for id, standing in self._projector.standings():
+            ready = next((one for one in standing.conditions if one.type == READY), None)
+            found[id.kind, ready.reason if ready else "Unknown"] += 1
+        return dict(found)
