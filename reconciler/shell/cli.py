@@ -29,7 +29,7 @@ COMMANDS: dict[str, str] = {
     "rollback": "pin a service to an earlier build, as a commit",
     "hold": "pin a service to what it runs, as a commit",
     "release": "lift a hold, as a commit",
-    "operator": "print or install what the operator needs in a cluster",
+    "operator": "run the operator; print or install what it needs in a cluster",
     "doctor": "check tools, credentials and the target; say what to do",
     "config": "show every setting, its value and where it comes from",
     "completion": "print the shell's completion script",

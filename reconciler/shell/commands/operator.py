@@ -1,4 +1,4 @@
-"""`fleet operator`: what the operator needs in a cluster, printed or installed."""
+"""`fleet operator`: what the operator needs in a cluster, printed or installed; and the operator."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from reconciler.model.fleet import Environment
 from reconciler.model.manifests import Body
 from reconciler.shell.clock import WallClock
 from reconciler.shell.exits import Exit
+from reconciler.shell.operator.command import command as run_command
 from reconciler.shell.options import environment_option, output_option, repository_option
 from reconciler.shell.progress import progress
 from reconciler.shell.refusal import Refusal
@@ -52,10 +53,10 @@ def _installation_options(function: F) -> F:
 
 @click.group(name="operator")
 def command() -> None:
-    """What the operator needs in a cluster: definitions of custom resources, and rights.
+    """The operator: what it needs in a cluster, printed or installed, and the operator itself."""
 
-    The operator itself is not in this version. Its Deployment is printed only when asked for by `--only operator`; its pod would not come up yet.
-    """
+
+command.add_command(run_command)
 
 
 @command.command(name="manifests")

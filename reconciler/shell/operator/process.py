@@ -7,19 +7,22 @@ import contextlib
 import logging
 import os
 import socket
-import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from reconciler.adapters.cluster import Access
+from reconciler.adapters.ledger import SqlOutbox
 from reconciler.adapters.metrics import Metrics
+from reconciler.adapters.notify import HttpPost
+from reconciler.adapters.tracing import tracing
 from reconciler.adapters.waker import Waker
 from reconciler.core.describe import describe
 from reconciler.flow.fan import Stop
+from reconciler.flow.herald import Herald
+from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.operator import Operator
 from reconciler.flow.operator.state import Outfit
 from reconciler.kinds import KINDS
@@ -28,14 +31,16 @@ from reconciler.model.happenings import Happening, Vitals
 from reconciler.model.manifests import Body, ObjectId, Observed, identify
 from reconciler.ports import Cluster, Listener, Upstream
 from reconciler.shell.clock import WallClock
-from reconciler.shell.ledgers import open_ledger
+from reconciler.shell.ledgers import open_ledger, url_of
 from reconciler.shell.operator.hooks import Hooks
-from reconciler.shell.operator.logs import LOGGER, LogListener, set_up
+from reconciler.shell.operator.logs import LOGGER, LogListener
 from reconciler.shell.operator.reach import connected, login, reach
 from reconciler.shell.operator.server import Server
 from reconciler.shell.operator.web import web
 
 DISTRIBUTION = "fleetwright"
+_LAST_WORDS = 5.0
+"""Seconds in which notifications of the end may still be sent."""
 _NEVER = Vitals(float("inf"), False, "", float("inf"), float("inf"), 0, 0.0, 0, 0, 0)
 
 
@@ -49,10 +54,10 @@ class Wishes:
     """Folder that relative paths in `fleet.yaml` and the ledger count from."""
     host: str = "127.0.0.1"
     port: int = 8080
-    logs: str = "auto"
     github: tuple[Path, ...] = ()
     gitlab: tuple[Path, ...] = ()
-    custom_resources: bool = True
+    secrets: Path = Path("/etc/fleetwright/notifications")
+    """Folder with the secrets of notifications."""
 
 
 class Several:
@@ -85,7 +90,7 @@ class Spoken:
 
     def say(self, text: str) -> None:
         """A line of the log."""
-        logging.getLogger(LOGGER).warning("%s", text)
+        said(text)
 
 
 class Process:
@@ -93,21 +98,27 @@ class Process:
 
     def __init__(self, wishes: Wishes) -> None:
         self._wishes = wishes
-        self._listeners = Several()
-        self._metrics = Metrics(version(DISTRIBUTION), wishes.environment, self._vitals)
-        self._listeners.add(LogListener())
-        self._listeners.add(self._metrics)
+        self._metrics = Metrics(version(DISTRIBUTION), wishes.environment, self._vitals, self._waiting)
+        self._outbox = SqlOutbox(url_of(wishes.root), wishes.environment, said)
+        self._listeners = Several([LogListener(), self._metrics])
+        traces = tracing(os.environ, version(DISTRIBUTION), wishes.environment)
+        if traces is not None:
+            self._listeners.add(traces)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._operator: Operator | None = None
         self._waker: Waker | None = None
+        self._herald: tuple[Herald, asyncio.Task[None]] | None = None
 
     async def run(self, stop: Stop) -> None:
         """Until `stop` is set. Raises OSError where its port is taken, Refusal where a secret of a webhook is unfit."""
         wishes, self._loop = self._wishes, asyncio.get_running_loop()
         hooks = Hooks(self._woken, wishes.github, wishes.gitlab)
-        with Server(web(self._vitals, self._metrics.page, hooks), wishes.host, wishes.port), self._ended():
+        with Server(web(self._vitals, self._metrics.page, hooks), wishes.host, wishes.port):
             self._operator = Operator(self._outfit())
-            await self._operator.run(stop)
+            try:
+                await self._operator.run(stop)
+            finally:
+                await self._ended()
 
     def _outfit(self) -> Outfit:
         wishes = self._wishes
@@ -123,22 +134,28 @@ class Process:
             ledger=open_ledger(wishes.root),
             new_id=lambda: uuid.uuid4().hex[:12],
             monotonic=time.monotonic,
+            read=self._read,
         )
 
     def _connect(self, environment: Environment) -> Cluster:
         found = reach(environment, os.environ, self._wishes.root)
-        if self._wishes.custom_resources:
-            self._watch(found, environment)
-        return connected(found, self._metrics.request)
-
-    def _watch(self, found: Access, environment: Environment) -> None:
-        self._waker = Waker(
-            (kind.plural for kind in KINDS), lambda: login(found), lambda body, gone: self._seen(environment, body, gone), self._said
-        )
+        self._waker = Waker((kind.plural for kind in KINDS), lambda: login(found), self._seen, said)
         self._listeners.add(self._waker)
         self._waker.start()
+        return connected(found, self._metrics.request)
 
-    def _seen(self, environment: Environment, body: Body, gone: bool) -> None:
+    def _read(self, desire: Desire) -> None:
+        """A commit was read: it says where notifications go."""
+        fleet = desire.graph.fleet
+        if self._herald is None:
+            post = HttpPost(self._wishes.secrets, trial=desire.graph.environment.simulated)
+            herald = Herald(fleet.name, desire.graph.environment.name, self._outbox, post, WallClock(), said, self._metrics.notification)
+            self._listeners.add(herald)
+            self._herald = herald, asyncio.ensure_future(herald.run())
+        if fleet.spec is not None:
+            self._herald[0].aim(fleet.spec.notifications)
+
+    def _seen(self, body: Body, gone: bool) -> None:
         """A custom resource, in Kopf's thread."""
         if self._loop is not None and self._operator is not None:
             metadata = body["metadata"]
@@ -152,21 +169,25 @@ class Process:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._operator.wake, who)
 
-    def _said(self, text: str) -> None:
-        logging.getLogger(LOGGER).warning("%s", text)
-
     def _vitals(self) -> Vitals:
         return self._operator.vitals() if self._operator is not None else _NEVER
 
-    @contextlib.contextmanager
-    def _ended(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            if self._waker is not None:
-                self._waker.stop()
+    def _waiting(self) -> int:
+        return self._outbox.waiting()
+
+    async def _ended(self) -> None:
+        if self._waker is not None:
+            await asyncio.to_thread(self._waker.stop)
+        if self._herald is not None:
+            herald, task = self._herald
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await herald.turn()
+                    await herald.settle()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
-def logged(style: str) -> None:
-    """Sets logging up, to stderr."""
-    set_up(sys.stderr, style)
+def said(text: str) -> None:
+    """A line of the log that is no happening."""
+    logging.getLogger(LOGGER).warning("%s", text)
