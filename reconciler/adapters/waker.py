@@ -67,8 +67,10 @@ class Waker:
     def hear(self, happening: Happening) -> None:
         """Posts an event where a custom resource is concerned, on changes only. Never waits: Kopf sends it when it can."""
         match happening:
+            case ConditionChanged(type="Stalled" | "Progressing"):
+                pass  # Ready says the same at the same moment
             case ConditionChanged(ref=ref, namespace=namespace, type=type, status=status, reason=reason, message=message):
-                good = (status == "True") == (type in ("Ready", "Progressing"))
+                good = (status == "True") == (type == "Ready")
                 self._post(ref.kind, namespace, ref.name, "Normal" if good else "Warning", reason, f"{type} is {status}: {message}")
             case ConflictFound(id=id, owner=owner, managers=managers):
                 who = ", ".join(managers) or "somebody"
@@ -87,7 +89,7 @@ class Waker:
         self._posting.copy().run(kopf.event, about, type=type, reason=reason, message=message[:_LENGTH])
 
     def _run(self) -> None:
-        logging.getLogger("kopf").setLevel(logging.ERROR)  # what it has to say is said here, once
+        logging.getLogger("kopf").setLevel(logging.CRITICAL)  # what ends it is said here, once; what it tries again is no news
         delay = SHORTEST
         while not self._stop.is_set():
             try:

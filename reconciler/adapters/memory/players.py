@@ -30,6 +30,8 @@ def ready(body: Body) -> Mapping[str, Any] | None:
             return {"hard": body.get("spec", {}).get("hard", {}), "used": {}}
         case "Ingress" | "Service":
             return {"loadBalancer": {}}
+        case "CustomResourceDefinition":
+            return {"conditions": [{"type": kind, "status": "True"} for kind in ("NamesAccepted", "Established")]}
         case _:
             return None
 

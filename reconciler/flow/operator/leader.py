@@ -13,12 +13,12 @@ from reconciler.flow.fan import Stop
 from reconciler.flow.operator.chronicle import Chronicle
 from reconciler.flow.operator.desire import Desire, NothingDesired
 from reconciler.flow.operator.following import Following
-from reconciler.flow.operator.mending import Mending, Noticed
+from reconciler.flow.operator.mending import Mending, Noticed, Unrepaired
 from reconciler.flow.operator.passes import Passes
 from reconciler.flow.operator.queue import Queue
 from reconciler.flow.operator.scribe import Scribe
 from reconciler.flow.operator.state import EVERYTHING, Outfit, State
-from reconciler.flow.operator.statuses import Statuses
+from reconciler.flow.operator.statuses import Statuses, Unprojected
 from reconciler.flow.operator.together import together
 from reconciler.flow.planning import EnvironmentMoved
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Body, Observed
@@ -146,6 +146,8 @@ class Leader:
             self._queue.wake(PASS)
 
     def _failed(self, key: str, fault: Exception) -> None:
+        if isinstance(fault, Unprojected | Unrepaired):
+            return  # each of them was told
         what = {PASS: "the pass", STATUS: "the statuses"}.get(key, f"repairs of {key}")
         said = f"{fault}; {fault.fix}" if isinstance(fault, Unreachable | SourceUnavailable) and fault.fix else str(fault)
         self._outfit.progress.say(f"{what}: {said or type(fault).__name__}")

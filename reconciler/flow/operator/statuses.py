@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from reconciler.core.crds import crds
 from reconciler.core.facts import Approval, Facts
 from reconciler.core.projecting import Projection, projection
 from reconciler.core.quarrel import Quarrel
+from reconciler.flow.fan import Stop
+from reconciler.flow.install import Action, install, survey
 from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.projector import Glance, Projector
@@ -17,12 +20,19 @@ from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Status
 from reconciler.ports import Cluster
 
+SHOWN = 3
+
+
+class Unprojected(Exception):
+    """Custom resources that could not be written now; they are tried again."""
+
 
 class Statuses:
     """The projection of one environment."""
 
     def __init__(self, outfit: Outfit, state: State, cluster: Cluster, environment_id: str) -> None:
-        self._outfit, self._state = outfit, state
+        self._outfit, self._state, self._cluster = outfit, state, cluster
+        self._is_troubled = False
         self._projector = Projector(cluster, environment_id, outfit.kinds)
         self._of: tuple[Desire, Projection] | None = None
         self._whole = True
@@ -33,9 +43,24 @@ class Statuses:
         """Resources by kind and by the reason of their condition Ready."""
 
     async def load(self) -> None:
-        """Looks at the custom resources there are. Raises Unreachable."""
+        """Sees to it that there are definitions, and looks at the custom resources there are. Raises Unreachable."""
+        await self._define()
         await self._projector.load()
         self._whole = True
+
+    async def _define(self) -> None:
+        """Writes what is missing or old of the definitions, if this operator may: somebody else may have installed them, or taken them away."""
+        items = await survey(self._cluster, crds(self._outfit.kinds), adopt=False)
+        done = await install(self._cluster, self._outfit.clock, items, self._outfit.progress, Stop())
+        blocked = {item.id: item.reason for item in items if item.action is Action.BLOCKED}
+        self._say([f"{id}: {why}" for id, why in {**blocked, **done.failed}.items()])
+
+    def _say(self, news: Sequence[str]) -> None:
+        """Problems, the first few of many."""
+        for text in news[:SHOWN]:
+            self._outfit.progress.say(text)
+        if len(news) > SHOWN:
+            self._outfit.progress.say(f"and {len(news) - SHOWN} more like these")
 
     def seen(self, observed: Observed, *, gone: bool) -> Glance:
         """A watch showed one."""
@@ -78,16 +103,21 @@ class Statuses:
         facts = self._facts(set(asked.ids.values()) if whole else dirty, wrote, repaired)
         now = self._outfit.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
+            if self._is_troubled:
+                await self.load()
             done = await self._projector.project(asked, facts, now, whole=whole)
         except BaseException:
             self._whole, self._wrote, self._repaired = True, self._wrote | wrote, self._repaired | repaired
             raise
         for change in done.changes:
             self._outfit.listener.hear(change)
-        for told in done.news:
-            self._outfit.progress.say(told)
         if done.changes or whole:
             self.ready = self._counted()
+        self._say(done.news)
+        self._is_troubled = bool(done.problems)
+        if done.problems:
+            self._whole = True
+            raise Unprojected(f"{len(done.problems)} custom resources are not as they should be")
 
     def _facts(self, refs: Iterable[Ref], wrote: set[Ref], repaired: set[Ref]) -> dict[Ref, Facts]:
         state = self._state
