@@ -17,9 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def environment_option(function: F) -> F:
     """`--env NAME`."""
-    return click.option("--env", "env", metavar="NAME", envvar=ENV, help="Environment; the fleet's default one if not given.")(
-        function
-    )
+    return click.option("--env", "env", metavar="NAME", envvar=ENV, help="Environment; the fleet's default one if not given.")(function)
 
 
 def repository_option(function: F) -> F:

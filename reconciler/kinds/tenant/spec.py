@@ -9,10 +9,28 @@ from reconciler.kinds.tool_catalog.spec import Role, Selection
 from reconciler.model.quantities import Cpu, Memory
 from reconciler.model.spec import Bool, Int, LinkName, Name, Port, Spec
 
-Member = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._%+-]*(@[A-Za-z0-9.-]+)?$", max_length=253, examples=["ana@acme.example"])]
+Member = Annotated[
+    str,
+    Field(
+        title="a user's name, or an e-mail address",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._%+-]*(@[A-Za-z0-9.-]+)?$",
+        max_length=253,
+        examples=["ana@acme.example"],
+    ),
+]
 """A user as the cluster's authentication names them, most often by e-mail address."""
-Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$", max_length=49, examples=["10.20.0.0/16"])]
-Feature = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=52)]
+Cidr = Annotated[
+    str,
+    Field(
+        title="a block of addresses: an address, `/`, and the length of its prefix",
+        pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$",
+        max_length=49,
+        examples=["10.20.0.0/16"],
+    ),
+]
+Feature = Annotated[
+    str, Field(title="a feature: lower-case letters, digits and `-`, beginning with a letter", pattern=r"^[a-z][a-z0-9-]*$", max_length=52)
+]
 
 
 class Quotas(Spec):
