@@ -84,6 +84,7 @@ def _source_tree(scan: _Scan, standing: Standing | None) -> SourceTree:
     return SourceTree(
         revision=standing.revision if standing else UNVERSIONED,
         dirty=bool(standing.edited) if standing else True,
+        edited=len(standing.edited) if standing else 0,
         files={path: data for path, data in sorted(scan.files.items()) if path not in colliding},
         digests=standing.digests if standing else tree_ids(scan.leaves),
         refused=dict(sorted({**absent, **colliding, **scan.refused}.items())),

@@ -32,8 +32,11 @@ CODES: tuple[Code, ...] = (NOT_GATED, PAST_DATE)
 def choose(resource: Resource[Spec], use: ImageUse, environment: Environment, lock: Lock, today: date) -> tuple[Choice, list[Finding]]:
     """The build that `resource` runs here, and what is to be said of its hold."""
     builds = lock.builds(use.image.short)
-    if use.hold is not None and use.hold.holds_in(environment.name):
-        return _held(resource, use, use.hold, builds, environment, today)
+    hold = use.hold if use.hold is not None and use.hold.holds_in(environment.name) else None
+    if lock.is_unsure(use.image.short) and not (hold and hold.unsafe):
+        return Missing(f"{use.image.short} has an error in {environment.lock}"), []
+    if hold is not None:
+        return _held(resource, use, hold, builds, environment, today)
     if builds is not None:
         return Locked(builds.current), []
     if environment.unlocked == "tag":

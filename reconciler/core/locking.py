@@ -18,6 +18,8 @@ from reconciler.model.refs import Ref
 
 LIMITS = Limits(bytes=16 << 20, nodes=1_000_000)
 """A thousand images make 3 MiB."""
+BROKEN = Lock(is_broken=True)
+"""A lock that is there and cannot be read."""
 KEPT = 10
 """Builds of an image that a lock keeps besides those that are held."""
 
@@ -31,27 +33,32 @@ class TagTaken(ValueError):
 
 
 def read_lock(path: str, data: bytes) -> tuple[Lock, tuple[Finding, ...]]:
-    """The lock in a file, without the images that have an error, and what is to be said about it. Never raises."""
+    """The lock in a file, which knows the images that have an error by name only, and what is to be said about it. Never raises."""
     subject = Ref("Lock", path)
     loaded = load(path, data, subject, LIMITS)
     if errors(loaded.findings) or not isinstance(loaded.value, dict):
-        return Lock(), loaded.findings or _not_a_lock(path, loaded.value, subject)
+        return BROKEN, loaded.findings or _not_a_lock(path, loaded.value, subject)
     document = Document(subject, path, loaded.value, loaded.marks)
     if (version := loaded.value.get("lockVersion", LOCK_VERSION)) != LOCK_VERSION or type(version) is not int:
         at = document.place(("lockVersion",))
-        return Lock(), (
+        return BROKEN, (
             codes.VERSION.at(at, f"this is not version {LOCK_VERSION} of a lock", f"write lockVersion: {LOCK_VERSION}", subject),
         )
     file, about = validate(LockFile, loaded.value, document, ())
-    found = [*loaded.findings, *about]
+    if file is None:
+        return BROKEN, ordered((*loaded.findings, *about))
+    found = list(loaded.findings)
     images: dict[str, Builds] = {}
-    for name, value in (loaded.value.get("images") or {}).items() if file else ():
+    broken: set[str] = set()
+    for name, value in file.images.items():
         entry, about = validate(ImageEntry, value, document, ("images", name))
         about = (*about, *(_judge(document, name, entry) if entry else ()))
+        found += about
         if entry and not errors(about):
             images[name] = _builds(entry)
-        found += about
-    return Lock(images), ordered(found)
+        else:
+            broken.add(name)
+    return Lock(images, frozenset(broken)), ordered(found)
 
 
 def _not_a_lock(path: str, value: Any, subject: Ref) -> tuple[Finding, ...]:

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from pydantic import ValidationError
-
 from reconciler.core.choose import choose
 from reconciler.core.linking import Linking
 from reconciler.core.place import overcommitted, place
+from reconciler.core.validate import validate
 from reconciler.core.values import may_mention, mentions, substitute
 from reconciler.model.documents import SourceTree
-from reconciler.model.findings import Code, Finding, error, ordered
+from reconciler.model.findings import Code, Finding, Pointer, error, ordered
 from reconciler.model.fleet import Environment, Fleet, Resource
 from reconciler.model.graph import Choice, Graph, Placement
 from reconciler.model.holds import Hold
@@ -83,19 +82,24 @@ def _filled(
         if not may_mention(tree.files[resource.document.path]):
             continue
         value: Any = resource.document.value["spec"]
-        names = {name: pointer for pointer, name in mentions(value, ("spec",))}
+        names = dict(mentions(value, ("spec",)))
         if not names:
             continue
-        try:
-            spec = table[ref.kind].spec.model_validate(substitute(value, environment.values))
-        except ValidationError as refusal:
-            name, pointer = next(iter(names.items()))
-            message = f"{environment.name} gives {name} = {environment.values.get(name)!r}: {refusal.errors()[0]['msg']}"
-            fix = f"correct `{name}` under environments.{environment.name}.values in fleet.yaml"
-            findings.append(UNFIT.at(resource.document.place(pointer), message, fix, ref))
+        spec, wrong = validate(table[ref.kind].spec, substitute(value, environment.values), resource.document, ("spec",))
+        findings += [_unfit(resource, environment, names, finding) for finding in wrong]
+        if spec is None:
             continue
         filled[ref] = Resource(ref, spec, resource.labels, resource.annotations, resource.document)
     return filled, findings
+
+
+def _unfit(resource: Resource[Spec], environment: Environment, names: Mapping[Pointer, str], wrong: Finding) -> Finding:
+    """A field that takes its text but not the value for it, told at the mention: there, or else the first one of the spec."""
+    pointer = wrong.place.pointer if wrong.place.pointer in names else next(iter(names))
+    name = names[pointer]
+    message = f"{environment.name} gives {name} = {environment.values.get(name)!r}: {wrong.message}"
+    fix = f"correct `{name}` under environments.{environment.name}.values in fleet.yaml"
+    return UNFIT.at(resource.document.place(pointer), message, fix, resource.ref)
 
 
 def _closure(broken: Iterable[Ref], fleet: Fleet, linking: Linking) -> frozenset[Ref]:

@@ -26,6 +26,8 @@ class SourceTree:
     files: Mapping[str, bytes]
     digests: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    edited: int = 0
+    """How many files are not as committed, where git could tell; `dirty` also says so where it could not."""
 
 
 class Marks(Protocol):

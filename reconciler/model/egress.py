@@ -17,7 +17,14 @@ def _block(text: str) -> str:
 
 
 Cidr = Annotated[
-    str, Field(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$", max_length=49, examples=["0.0.0.0/0", "10.20.0.0/16"]), AfterValidator(_block)
+    str,
+    Field(
+        title="a block of addresses: an address, `/`, and the length of its prefix",
+        pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$",
+        max_length=49,
+        examples=["0.0.0.0/0", "10.20.0.0/16"],
+    ),
+    AfterValidator(_block),
 ]
 """A block of addresses (RFC 4632, RFC 4291), without bits beyond its prefix."""
 

@@ -15,9 +15,17 @@ from reconciler.model.spec import Bool, EnvName, HttpPath, Int, LinkName, Name, 
 
 Registry = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$", max_length=255)]
 """A registry and the path in it: `ghcr.io/acme`."""
-Driver = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){0,3}$", examples=["535.183.01"])]
+Driver = Annotated[
+    str, Field(title="a driver version: numbers with dots between them", pattern=r"^[0-9]+(\.[0-9]+){0,3}$", examples=["535.183.01"])
+]
 FilePath = Annotated[
-    str, Field(pattern=r"^\.?[A-Za-z0-9_-][A-Za-z0-9._-]*(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", max_length=255, examples=["locks/lab.lock"])
+    str,
+    Field(
+        title="a file's path from the root of the repository",
+        pattern=r"^\.?[A-Za-z0-9_-][A-Za-z0-9._-]*(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)*$",
+        max_length=255,
+        examples=["locks/lab.lock"],
+    ),
 ]
 """A file of the repository, by its path from the root."""
 Value = str | Bool | Int | float
@@ -249,7 +257,9 @@ class EnvironmentSpec(Spec):
     image_pull_secret: Name | None = None
     lock: FilePath = "fleet.lock"
     builder: BuilderDefaults | None = None
-    namespace_prefix: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]*)?$", max_length=20)] = ""
+    namespace_prefix: Annotated[
+        str, Field(title="the beginning of a name: lower-case letters, digits and `-`", pattern=r"^([a-z0-9][a-z0-9-]*)?$", max_length=20)
+    ] = ""
     machines: dict[Name, Machine] | None = None
     sync: Sync | None = None
     values: dict[EnvName, Value] = Field(default_factory=dict)

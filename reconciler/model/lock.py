@@ -47,10 +47,18 @@ class Lock:
     """`fleet.lock` as a value. An empty lock is one in which nothing is built yet."""
 
     images: Mapping[str, Builds] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+    """Images whose entry has an error: which of their builds runs is not known."""
+    is_broken: bool = False
+    """The file as a whole cannot be read, so nothing is known of any image."""
 
     def builds(self, image: str) -> Builds | None:
         """The gated builds of `image`, or None while there are none."""
         return self.images.get(image)
+
+    def is_unsure(self, image: str) -> bool:
+        """Whether nothing follows from there being no builds of `image`: what runs of it stays."""
+        return self.is_broken or image in self.broken
 
 
 class BuildEntry(Spec):

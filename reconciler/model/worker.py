@@ -8,7 +8,13 @@ from reconciler.model.quantities import Duration
 from reconciler.model.spec import Int, LinkName, Name, Port, PortName, SecretKey, Spec, exactly_one
 
 CelerySymbol = Annotated[
-    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$", max_length=200, examples=["core_tasks.app:app"])
+    str,
+    Field(
+        title="a Celery application: `module`, or `module:name`",
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$",
+        max_length=200,
+        examples=["core_tasks.app:app"],
+    ),
 ]
 Count = Annotated[Int, Field(ge=0, le=1000)]
 Positive = Annotated[Int, Field(ge=1, le=1000)]

@@ -15,9 +15,9 @@ from reconciler.shell.refusal import Refusal, refused_by
 from reconciler.shell.workspace import Workspace
 
 
-def author_of() -> str:
-    """Who is at the keyboard."""
-    return person()
+def author_of(workspace: Workspace) -> str:
+    """Who commits: as git signs it, or the login name where git knows none."""
+    return workspace.repository.author() or person()
 
 
 def scene_of(workspace: Workspace, env: str | None) -> Scene:

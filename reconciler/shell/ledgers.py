@@ -7,11 +7,12 @@ from pathlib import Path
 
 from reconciler.ports import Ledger
 from reconciler.shell.aside import aside
+from reconciler.shell.variables import LEDGER
 
 
 def url_of(root: Path) -> str:
     """`FLEET_LEDGER`, or a SQLite file below `.fleet/`."""
-    return os.environ.get("FLEET_LEDGER") or f"sqlite:///{root / '.fleet' / 'ledger.db'}"
+    return os.environ.get(LEDGER) or f"sqlite:///{root / '.fleet' / 'ledger.db'}"
 
 
 def open_ledger(root: Path) -> Ledger:

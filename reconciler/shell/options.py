@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.shell.variables import COLOR, ENV, REPO
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def environment_option(function: F) -> F:
     """`--env NAME`."""
-    return click.option("--env", "env", metavar="NAME", envvar="FLEET_ENV", help="Environment; the fleet's default one if not given.")(
-        function
-    )
+    return click.option("--env", "env", metavar="NAME", envvar=ENV, help="Environment; the fleet's default one if not given.")(function)
 
 
 def repository_option(function: F) -> F:
@@ -25,7 +25,7 @@ def repository_option(function: F) -> F:
     return click.option(
         "--repo",
         type=click.Path(file_okay=False, path_type=Path),
-        envvar="FLEET_REPO",
+        envvar=REPO,
         help="The repository; by default the nearest folder upwards with a fleet.yaml.",
     )(function)
 
@@ -36,7 +36,7 @@ def color_option(function: F) -> F:
         "--color",
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
-        envvar="FLEET_COLOR",
+        envvar=COLOR,
         help="NO_COLOR and FORCE_COLOR count too.",
     )(function)
 

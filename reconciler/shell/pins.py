@@ -47,7 +47,7 @@ def pin_of(
     for name in environments:
         if name not in known:
             raise Refusal(f"there is no environment {name!r}", f"use one of: {', '.join(known)}")
-    return Pin(reason, by or author_of(), workspace.today, _date(until), environments, unsafe, replace)
+    return Pin(reason, by or author_of(workspace), workspace.today, _date(until), environments, unsafe, replace)
 
 
 def _date(text: str | None) -> date | None:

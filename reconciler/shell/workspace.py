@@ -11,7 +11,7 @@ from reconciler.adapters.files import WorkTree
 from reconciler.adapters.git import Repository
 from reconciler.core.codes.lock import UNREAD
 from reconciler.core.environment import environment
-from reconciler.core.locking import read_lock
+from reconciler.core.locking import BROKEN, read_lock
 from reconciler.core.policy import policy
 from reconciler.core.resolve import resolve
 from reconciler.core.understand import Understanding, understand
@@ -56,7 +56,7 @@ class Workspace:
                 data = self.source.read(where.lock, None if self.repository.ignores(where.lock) else self.revision)
             except SourceUnavailable as gone:
                 fix = gone.fix or "put the file itself there, or correct `lock` in fleet.yaml"
-                return Lock(), (UNREAD.at(Place(where.lock, 1, 1), str(gone), fix, Ref("Lock", where.lock)),)
+                return BROKEN, (UNREAD.at(Place(where.lock, 1, 1), str(gone), fix, Ref("Lock", where.lock)),)
         return read_lock(where.lock, data) if data is not None else (Lock(), ())
 
     def graph(self, where: Environment, forced: Mapping[Ref, Hold] | None = None) -> Graph:

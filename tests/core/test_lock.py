@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.locking import TagTaken, adopt, read_lock, write_lock
+from reconciler.core.locking import BROKEN, TagTaken, adopt, read_lock, write_lock
 from reconciler.model.findings import errors
 from reconciler.model.lock import Build, Builds, Lock
 
@@ -99,7 +99,8 @@ def test_the_shape_is_strict(old, new, line):
 @pytest.mark.parametrize("text", ["", "- a\n", "text\n", "null\n", "images: [\n", "a: &x 1\nb: *x\n", "a: 1\na: 2\n", "\0", "{" * 30_000])
 def test_what_is_no_lock_is_a_finding(text):
     lock, findings = read_lock("fleet.lock", text.encode())
-    assert lock == Lock()
+    assert lock == BROKEN
+    assert lock.is_unsure("family-web")
     assert errors(findings)
     assert all(finding.place.path == "fleet.lock" for finding in findings)
 
@@ -108,6 +109,7 @@ def test_one_wrong_image_does_not_hide_the_others():
     text = GOOD + f'  other:\n    current: "{B}"\n    builds: {{"{A}": {{tag: x, built: 2026-11-21}}}}\n  third: nothing\n'
     lock, findings = read_lock("fleet.lock", text.encode())
     assert list(lock.images) == ["family-web"]
+    assert [name for name in ("family-web", "other", "third", "fourth") if lock.is_unsure(name)] == ["other", "third"]
     assert {finding.place.line for finding in errors(findings)} == {10, 12}
 
 

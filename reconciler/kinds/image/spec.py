@@ -11,18 +11,37 @@ from reconciler.model.spec import Date, Int, Name, Spec, Text, exactly_one
 ImageRef = Annotated[
     str,
     Field(
+        title="a full reference to an image: registry, path, and a tag or a digest",
         pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$",
         max_length=512,
         examples=["docker.io/library/python:3.11-slim"],
     ),
 ]
 """A full reference to an image in a registry (OCI distribution specification): host, path, tag or digest or both."""
-Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$", max_length=255)]
+Folder = Annotated[
+    str,
+    Field(
+        title="a path from the root of the repository, without `..`",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$",
+        max_length=255,
+    ),
+]
 """A folder of the repository, from its root; it cannot lead out of it."""
-Platform = Annotated[str, Field(pattern=r"^linux/(amd64|arm64|arm/v7|386|ppc64le|riscv64|s390x)$", examples=["linux/amd64"])]
-CudaVersion = Annotated[str, Field(pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", examples=["12.1"])]
+Platform = Annotated[
+    str,
+    Field(
+        title="a platform: linux/amd64, linux/arm64, linux/arm/v7, linux/386, linux/ppc64le, linux/riscv64 or linux/s390x",
+        pattern=r"^linux/(amd64|arm64|arm/v7|386|ppc64le|riscv64|s390x)$",
+        examples=["linux/amd64"],
+    ),
+]
+CudaVersion = Annotated[
+    str, Field(title="a CUDA version: two numbers with a dot between them", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", examples=["12.1"])
+]
 BuildArg = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
-Vulnerability = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Za-z0-9]+)+$", max_length=64, examples=["CVE-2026-12345"])]
+Vulnerability = Annotated[
+    str, Field(title="the id of a vulnerability", pattern=r"^[A-Z][A-Z0-9]*(-[A-Za-z0-9]+)+$", max_length=64, examples=["CVE-2026-12345"])
+]
 Level = Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
 
 

@@ -7,17 +7,39 @@ from pydantic import BeforeValidator, Field, Strict, model_validator
 from reconciler.model.quantities import Duration
 from reconciler.model.spec import Bool, Int, Invariant, LinkName, Name, SecretKey, Sha256, Spec, exactly_one
 
-Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){1,2}$", max_length=20, examples=["1.0"])]
+Version = Annotated[
+    str,
+    Field(
+        title="a version: two or three numbers with dots between them", pattern=r"^[0-9]+(\.[0-9]+){1,2}$", max_length=20, examples=["1.0"]
+    ),
+]
 """Quoted, or YAML makes a number of it."""
 Ladder = Annotated[tuple[Duration, ...], Field(min_length=1, max_length=20)]
 """Waits, one after the other; the last one repeats."""
-RuleCode = Annotated[str, Field(pattern=r"^[A-Z]{3}[1-9][0-9]{2}$", examples=["SVC101"])]
+RuleCode = Annotated[
+    str, Field(title="the code of a rule: three capital letters and three digits", pattern=r"^[A-Z]{3}[1-9][0-9]{2}$", examples=["SVC101"])
+]
 """Code of a policy rule. Numbers below 100 are Fleetwright's own checks."""
 Tokens = Annotated[Int, Field(ge=1)]
 Money = Annotated[Int | Annotated[float, Strict()], Field(gt=0, le=10**9)]
-RulesFolder = Annotated[str, Field(pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=255, examples=["policies/default"])]
-DocumentPath = Annotated[str, Field(pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=255)]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/[^\s]*)?$", max_length=1000)]
+RulesFolder = Annotated[
+    str,
+    Field(
+        title="a path below `policies/`",
+        pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$",
+        max_length=255,
+        examples=["policies/default"],
+    ),
+]
+DocumentPath = Annotated[str, Field(title="a path below `policies/`", pattern=r"^policies(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=255)]
+Url = Annotated[
+    str,
+    Field(
+        title="an address that begins with http:// or https:// and holds no credentials",
+        pattern=r"^https?://[^\s/@]+(/[^\s]*)?$",
+        max_length=1000,
+    ),
+]
 """An address without credentials in it."""
 
 
@@ -43,7 +65,7 @@ class Budgets(Spec):
     """Cost of one run, in `currency`."""
     cost_per_month: Money | None = None
     """Ceiling of a tenant's cost in a calendar month, in `currency`."""
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: Annotated[str, Field(title="a currency by its three capital letters (ISO 4217)", pattern=r"^[A-Z]{3}$")] | None = None
     """ISO 4217 code: `EUR`."""
     alert_at: Annotated[Int, Field(ge=1, le=100)] | None = None
     """Percent of a budget at which an alert is raised."""
@@ -161,7 +183,7 @@ class SignedDocument(Spec):
     """The text."""
     sha256: Sha256
     """Digest of the file; one that does not agree is refused."""
-    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=2048)] | None = None
+    signature: Annotated[str, Field(title="a signature in Base64", pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=2048)] | None = None
     """Base64 of a signature over that digest by one of the fleet's keys; a bad one fails closed."""
 
 

@@ -16,17 +16,18 @@ Replicas = Annotated[Int, Field(ge=0, le=_REPLICAS)]
 Percent = Annotated[Int, Field(ge=1, le=100)]
 Positive = Annotated[Int, Field(ge=1, le=1000)]
 Arguments = Annotated[tuple[str, ...], Field(min_length=1)]
-FilePath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.@+-]+)+$", max_length=253)]
+FilePath = Annotated[str, Field(title="an absolute path without spaces", pattern=r"^(/[A-Za-z0-9_.@+-]+)+$", max_length=253)]
 """An absolute path inside the container."""
 Host = Annotated[
     str,
     Field(
+        title="a host name in lower case, with `*.` at most in front",
         pattern=r"^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?|\$\{env\.[A-Za-z_]\w*\})(\.([a-z0-9]([a-z0-9-]*[a-z0-9])?|\$\{env\.[A-Za-z_]\w*\}))*$",
         max_length=253,
     ),
 ]
 """A DNS name (RFC 1123), which may hold values of the environment: `registry.${env.domain}`."""
-Amount = Annotated[str, Field(pattern=r"^([0-9]|[1-9][0-9]|100)%$")] | Positive
+Amount = Annotated[str, Field(title="a share from 0% to 100%", pattern=r"^([0-9]|[1-9][0-9]|100)%$")] | Positive
 
 
 def _text(value: Any) -> Any:

@@ -10,21 +10,38 @@ from reconciler.model.spec import Bool, Int, Invariant, Name, Sha256, Spec, exac
 Entrypoint = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", max_length=250, examples=["core_tasks.sessions:cleanup"]
+        title="a Python function: `module:function`",
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+        max_length=250,
+        examples=["core_tasks.sessions:cleanup"],
     ),
 ]
 """A Python function as packaging metadata names it: `package.module:function`."""
 Cron = Annotated[str, Field(min_length=1, max_length=200, examples=["15 3 * * *"])]
 """Five fields: minute, hour, day of month, month, day of week."""
 Timezone = Annotated[
-    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$", max_length=64, examples=["Europe/Berlin", "UTC"])
+    str,
+    Field(
+        title="a time zone of the IANA database",
+        pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$",
+        max_length=64,
+        examples=["Europe/Berlin", "UTC"],
+    ),
 ]
 """A name of the IANA time zone database."""
-Exception_ = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", max_length=250)]
+Exception_ = Annotated[str, Field(title="a Python name with its module", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", max_length=250)]
 """A Python exception by its full name: `core_tasks.errors.InvalidSpec`, or a built-in such as `ValueError`."""
-Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}/[smh]$", examples=["10/m"])]
+Rate = Annotated[str, Field(title="a rate: a number, `/`, and `s`, `m` or `h`", pattern=r"^[1-9][0-9]{0,5}/[smh]$", examples=["10/m"])]
 """Runs per second, minute or hour (Celery `rate_limit`), counted per worker process."""
-Action = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(\.[a-z][a-z0-9]*)+$", max_length=64, examples=["task.run"])]
+Action = Annotated[
+    str,
+    Field(
+        title="the name of a gate: two or more lower-case words with dots between them",
+        pattern=r"^[a-z][a-z0-9]*(\.[a-z][a-z0-9]*)+$",
+        max_length=64,
+        examples=["task.run"],
+    ),
+]
 """An action that the policy gate decides on."""
 
 
@@ -86,7 +103,7 @@ class Artifact(Spec):
 
     sha256: Sha256
     """Digest of the module's file."""
-    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=2048)] | None = None
+    signature: Annotated[str, Field(title="a signature in Base64", pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=2048)] | None = None
     """Base64 of a signature over that digest by one of the fleet's keys."""
 
 
@@ -118,7 +135,12 @@ class TaskSpec(Spec):
     """`celery`: on the worker's queues. `job`: a Kubernetes CronJob on the same image, for work that is long, rare or heavy."""
     queue: Name | None = None
     """Queue of the worker; by default its first. Not for `runner: job`."""
-    arguments: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$", max_length=64)], Any] = Field(default_factory=dict)
+    arguments: dict[
+        Annotated[
+            str, Field(title="a Python name: letters, digits and `_`, not beginning with a digit", pattern=r"^[A-Za-z_]\w*$", max_length=64)
+        ],
+        Any,
+    ] = Field(default_factory=dict)
     """Keyword arguments of a scheduled run, as JSON."""
     schedule: Schedule | None = None
     """When it runs by itself; without one only when asked."""

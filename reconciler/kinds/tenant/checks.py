@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from ipaddress import ip_network
 
 from pydantic import ValidationError
 
@@ -32,7 +31,6 @@ UNGRANTED = warning(
 NEEDLESS = warning(
     "TNT006", "grant for a tool that needs none", "Only tools whose risk is high or admin need a grant; `allow` does for others."
 )
-CIDR = error("TNT007", "not a block of addresses", "A CIDR block has an address with all host bits zero, and a length: `10.20.0.0/16`.")
 NO_PACK = error(
     "TNT008", "no policy pack", "A tenant needs a policy: `policy.pack`, or `policy` in fleet.yaml, must name a pack that exists."
 )
@@ -47,7 +45,6 @@ RESERVED = error("TNT012", "reserved name", "These namespaces belong to the clus
 LENGTH = error(
     "TNT013", "namespace name too long", "A namespace's name is the environment's prefix and the tenant's name, at most 63 characters."
 )
-BLOCKED = error("TNT014", "block of allowed addresses lies outside", "Each block in `excluding` must lie within `cidr`.")
 MEMBER = warning("TNT015", "the same member twice", "Two members that differ in upper and lower case only are most often one person.")
 DEFAULT = warning(
     "TNT016",
@@ -55,7 +52,7 @@ DEFAULT = warning(
     "The alias for services that ask for no model is one that tenants of this tier may not use: those services have none.",
 )
 CODES: tuple[Code, ...] = (
-    TIER, FEATURE, PROFILE, TOOL, UNGRANTED, NEEDLESS, CIDR, NO_PACK, INACTIVE, OUTSIDE, QUOTA, RESERVED, LENGTH, BLOCKED, MEMBER, DEFAULT,
+    TIER, FEATURE, PROFILE, TOOL, UNGRANTED, NEEDLESS, NO_PACK, INACTIVE, OUTSIDE, QUOTA, RESERVED, LENGTH, MEMBER, DEFAULT,
 )  # fmt: skip
 
 NAMESPACE_LENGTH = 63
@@ -69,7 +66,6 @@ def checks(tenant: Tenant, scene: Scene) -> Iterator[Finding]:
     yield from _namespace(tenant, scene)
     yield from _tier(tenant, scene)
     yield from _members(tenant)
-    yield from _network(tenant)
     yield from _tools(tenant, scene)
     yield from _policy(tenant, scene)
 
@@ -136,24 +132,6 @@ def _members(tenant: Tenant) -> Iterator[Finding]:
         first = seen.setdefault(member.lower(), member)
         if first != member:
             yield _key(tenant, MEMBER, ("members", member), f"{member} and {first} differ in case only", "keep one of them")
-
-
-def _network(tenant: Tenant) -> Iterator[Finding]:
-    for name, block in tenant.spec.network.egress.items():
-        pointer: Pointer = ("network", "egress", name)
-        try:
-            whole = ip_network(block.cidr)
-        except ValueError as problem:
-            yield _at(tenant, CIDR, (*pointer, "cidr"), str(problem), "write a block such as 10.20.0.0/16")
-            continue
-        for position, text in enumerate(block.excluding):
-            try:
-                part = ip_network(text)
-            except ValueError as problem:
-                yield _at(tenant, CIDR, (*pointer, "excluding", position), str(problem), "write a block such as 10.20.0.0/16")
-                continue
-            if part.version != whole.version or not part.subnet_of(whole):  # type: ignore[arg-type]
-                yield _at(tenant, BLOCKED, (*pointer, "excluding", position), f"{text} is not within {block.cidr}", "take it out")
 
 
 def _tools(tenant: Tenant, scene: Scene) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from reconciler.kinds.tenant.spec import Egress, TenantSpec
+from reconciler.kinds.tenant.spec import TenantSpec
+from reconciler.model.egress import opened
 from reconciler.model.refs import Ref
 from reconciler.model.workload import INSTANCE
 
@@ -26,7 +27,7 @@ def network(tenant: TenantSpec, namespace: str, allowed: Iterable[tuple[str, str
     if peers:
         yield _policy(namespace, "allow-services", _egress([{"to": peers}]))
     for name, block in sorted(tenant.network.egress.items()):
-        yield _policy(namespace, f"allow-egress-{name}", _egress([_outside(block)]))
+        yield _policy(namespace, f"allow-egress-{name}", _egress([opened(block)]))
 
 
 def _policy(namespace: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -36,16 +37,6 @@ def _policy(namespace: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 def _egress(rules: list[dict[str, Any]]) -> dict[str, Any]:
     return {"podSelector": {}, "policyTypes": ["Egress"], "egress": rules}
-
-
-def _outside(block: Egress) -> dict[str, Any]:
-    address: dict[str, Any] = {"cidr": block.cidr}
-    if block.excluding:
-        address["except"] = list(block.excluding)
-    rule: dict[str, Any] = {"to": [{"ipBlock": address}]}
-    if block.ports:
-        rule["ports"] = [{"port": port, "protocol": "TCP"} for port in block.ports]
-    return rule
 
 
 def _space(namespace: str) -> dict[str, Any]:

@@ -6,13 +6,23 @@ from pydantic import Field
 
 from reconciler.kinds.policy_pack.spec import Settings
 from reconciler.kinds.tool_catalog.spec import Role, Selection
+from reconciler.model.egress import Egress
 from reconciler.model.quantities import Cpu, Memory
-from reconciler.model.spec import Bool, Int, LinkName, Name, Port, Spec
+from reconciler.model.spec import Bool, Int, LinkName, Name, Spec
 
-Member = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._%+-]*(@[A-Za-z0-9.-]+)?$", max_length=253, examples=["ana@acme.example"])]
+Member = Annotated[
+    str,
+    Field(
+        title="a user's name, or an e-mail address",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._%+-]*(@[A-Za-z0-9.-]+)?$",
+        max_length=253,
+        examples=["ana@acme.example"],
+    ),
+]
 """A user as the cluster's authentication names them, most often by e-mail address."""
-Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$", max_length=49, examples=["10.20.0.0/16"])]
-Feature = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=52)]
+Feature = Annotated[
+    str, Field(title="a feature: lower-case letters, digits and `-`, beginning with a letter", pattern=r"^[a-z][a-z0-9-]*$", max_length=52)
+]
 
 
 class Quotas(Spec):
@@ -39,17 +49,6 @@ class Policy(Spec):
     """Lets repositories of the tenant bring a policy file of their own, which may tighten and never loosen."""
 
 
-class Egress(Spec):
-    """Addresses outside the cluster that every pod of the tenant may reach."""
-
-    cidr: Cidr
-    """Block of addresses."""
-    excluding: tuple[Cidr, ...] = ()
-    """Blocks inside it that stay closed."""
-    ports: tuple[Port, ...] = ()
-    """TCP ports; empty means all."""
-
-
 class Network(Spec):
     """Whom the tenant's pods may talk to beyond DNS and what their services declare. Nothing else is open."""
 
@@ -58,7 +57,7 @@ class Network(Spec):
     allow: tuple[LinkName, ...] = ()
     """Services of other tenants that every pod of this one may reach: `platform/agent-gateway`."""
     egress: dict[Name, Egress] = Field(default_factory=dict)
-    """Addresses outside the cluster, by a name that says what they are."""
+    """Addresses outside the cluster that every pod of the tenant may reach, by a name that says what they are."""
 
 
 class TenantSpec(Spec):

@@ -7,12 +7,23 @@ from pydantic import Field, model_validator
 from reconciler.model.quantities import Duration
 from reconciler.model.spec import Bool, Date, HttpPath, Invariant, LinkName, Name, Spec, Text, exactly_one
 
-ToolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+$", max_length=100, examples=["web.search"])]
+ToolName = Annotated[
+    str,
+    Field(
+        title="the name of a tool: two or more lower-case words with dots between them",
+        pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+$",
+        max_length=100,
+        examples=["web.search"],
+    ),
+]
 """A tool: its group, a dot, what it does."""
 ToolPattern = Annotated[
     str,
     Field(
-        pattern=r"^(\*|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*\.(\*|[a-z][a-z0-9_-]*))$", max_length=100, examples=["web.search", "process.*"]
+        title="the name of a tool, or a group of tools that ends with `*`",
+        pattern=r"^(\*|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*\.(\*|[a-z][a-z0-9_-]*))$",
+        max_length=100,
+        examples=["web.search", "process.*"],
     ),
 ]
 """A tool, `group.*` for all of a group, or `*` for all."""
@@ -21,7 +32,10 @@ Role = Literal["owner", "admin", "operator", "viewer"]
 Risk = Literal["low", "medium", "high", "admin"]
 ELEVATED = frozenset({"high", "admin"})
 """Risks that need a grant."""
-LabelName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$", max_length=64)]
+LabelName = Annotated[
+    str,
+    Field(title="a name of lower-case letters, digits and `_`, not beginning with a digit", pattern=r"^[a-z_][a-z0-9_]*$", max_length=64),
+]
 """A Prometheus label name."""
 
 

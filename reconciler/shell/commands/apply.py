@@ -110,9 +110,11 @@ def command(
     if asks and not sys.stdin.isatty():
         raise Refusal("nobody can be asked here", "add --yes, or give a plan saved by `fleet plan --out PLAN`")
 
+    asking = _Asking(asks, verbose, colored(color), workspace.reading.tree.edited)
+
     async def work(stop: Stop) -> Result:
         async with session(workspace.root, graph, revision_of(workspace)) as target:
-            return await _applied(target, options, settings, stop, wanted_hash, workspace, _Asking(asks, verbose, colored(color)))
+            return await _applied(target, options, settings, stop, wanted_hash, workspace, asking)
 
     result = run(work)
     with contextlib.suppress(OSError):  # what was done is told by the exit code, too
@@ -123,12 +125,20 @@ def command(
 class _Asking:
     """How the plan is shown and whether a person must agree to it."""
 
-    def __init__(self, asks: bool, verbose: bool, color: bool) -> None:
-        self._asks, self._verbose, self._color = asks, verbose, color
+    def __init__(self, asks: bool, verbose: bool, color: bool, edited: int) -> None:
+        self._asks, self._verbose, self._color, self._edited = asks, verbose, color, edited
 
     def agreed(self, planned: Planned, graph: Graph, stop: Stop) -> bool:
         """Shows the plan; True when it may go ahead."""
-        shown = plan_text(planned.plan, graph, place=place_of(graph.environment), color=self._color, verbose=self._verbose, closing=False)
+        shown = plan_text(
+            planned.plan,
+            graph,
+            place=place_of(graph.environment),
+            edited=self._edited,
+            color=self._color,
+            verbose=self._verbose,
+            closing=False,
+        )
         if not self._asks:
             with contextlib.suppress(OSError):  # nobody has to listen
                 click.echo(shown, nl=False, err=True)

@@ -79,12 +79,13 @@ def command(
     else:
         options = options_of(refs, adopt=adopt, no_prune=no_prune, prune_unplaced=prune_unplaced, allow_delete=allow_delete)
         made = run(lambda stop: _live(workspace, graph, options, stop))
+    edited = workspace.reading.tree.edited
     if out is not None:
         try:
             out.write_text(_shown(made, graph, "json", color=False, verbose=True))
         except OSError as fault:
             raise Refusal(f"{out} cannot be written: {fault.strerror}", "name another file with --out") from None
-    click.echo(_shown(made, graph, output, color=colored(color), verbose=verbose, against=against or ""), nl=False)
+    click.echo(_shown(made, graph, output, color=colored(color), verbose=verbose, against=against or "", edited=edited), nl=False)
     raise SystemExit(_exit(made, exit_code=exit_code))
 
 
@@ -124,7 +125,7 @@ def _exit(made: Plan, *, exit_code: bool) -> Exit:
     return Exit.FINDINGS if exit_code and made.steps else Exit.OK
 
 
-def _shown(made: Plan, graph: Graph, output: str, *, color: bool, verbose: bool, against: str = "") -> str:
+def _shown(made: Plan, graph: Graph, output: str, *, color: bool, verbose: bool, against: str = "", edited: int = 0) -> str:
     place = "" if against else place_of(graph.environment)
     match output:
         case "json":
@@ -134,8 +135,8 @@ def _shown(made: Plan, graph: Graph, output: str, *, color: bool, verbose: bool,
         case "markdown":
             from reconciler.shell.report.plan_markdown import plan_markdown
 
-            return plan_markdown(made, graph, place=place, against=against)
+            return plan_markdown(made, graph, place=place, against=against, edited=edited)
         case _:
             from reconciler.shell.report.plan_text import plan_text
 
-            return plan_text(made, graph, place=place, against=against, color=color, verbose=verbose)
+            return plan_text(made, graph, place=place, against=against, edited=edited, color=color, verbose=verbose)

@@ -24,4 +24,4 @@ def command(name: str, reason: str, env: str | None, repo: Path | None) -> None:
     Example: fleet release service-registry
     """
     workspace = open_workspace(repo)
-    commit_edit(workspace, release(scene_of(workspace, env), name, author_of(), reason), env)
+    commit_edit(workspace, release(scene_of(workspace, env), name, author_of(workspace), reason), env)

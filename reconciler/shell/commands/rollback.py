@@ -69,7 +69,7 @@ def _restore(workspace: Workspace, name: str | None, revision: str, reason: str 
         ref = named(workspace.reading.fleet, name)
         places = held_places(workspace, ref)
         paths, what = [places], ref.short
-    message = f"Put {what} back as at {revision}\n\n{reason or 'No reason given.'}\n\nBy: {author_of()}\n"
+    message = f"Put {what} back as at {revision}\n\n{reason or 'No reason given.'}\n\nBy: {author_of(workspace)}\n"
     try:
         done = workspace.repository.commit_restore(paths, revision, message)
     except (CommitRefused, SourceUnavailable) as refused:

@@ -18,8 +18,10 @@ class Summary:
     update: int
     delete: int
     held: int
+    pending: int
+    """Services that stay as they run, because no build of their image passed the gate yet."""
     blocked: int
-    """Writes that cannot be done, and services that may not run yet because no build of their image passed the gate."""
+    """Writes that cannot be done."""
     kept: int
     guarded: int
     """Of the steps, those that a guard holds."""
@@ -43,7 +45,8 @@ def summary(plan: Plan) -> Summary:
         update=steps[Update],
         delete=steps[Delete],
         held=notes[NoteKind.HELD],
-        blocked=steps[Block] + notes[NoteKind.PENDING],
+        pending=notes[NoteKind.PENDING],
+        blocked=steps[Block],
         kept=notes[NoteKind.KEPT],
         guarded=sum(isinstance(step, Update | Delete) and step.guarded for step in plan.steps),
         allow_delete=taken_down(plan.steps),
@@ -56,10 +59,11 @@ def summary(plan: Plan) -> Summary:
 
 
 def sentence(found: Summary) -> str:
-    """`3 to add, 1 to change, 0 to delete; 1 held, 1 blocked`."""
+    """`3 to add, 1 to change, 0 to delete; 1 held, 1 pending an image`."""
     steps = f"{found.create:,} to add, {found.update:,} to change, {found.delete:,} to delete"
     rest = [
         f"{found.held:,} held" * bool(found.held),
+        f"{found.pending:,} pending an image" * bool(found.pending),
         f"{found.blocked:,} blocked" * bool(found.blocked),
         f"{found.kept:,} kept" * bool(found.kept),
         f"{found.guarded:,} held by guards" * bool(found.guarded),
