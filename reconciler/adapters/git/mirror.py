@@ -193,7 +193,7 @@ class Mirror:
             raise SourceUnavailable(f"the mirror cannot be read: {gist(str(fault))}", "it is cloned anew by the next fetch") from None
         except OSError as fault:
             raise SourceUnavailable(
-                f"the mirror cannot be written: {fault.strerror}", "give its folder space, and to whom runs this"
+                f"the mirror cannot be written: {fault.strerror}", "see to the space in its folder, and to who may write there"
             ) from None
 
 
