@@ -127,6 +127,34 @@ async def test_a_lock_of_an_environment_comes_with_the_rest(box, follow, served)
     assert served.asked == []
 
 
+async def test_what_was_asked_for_changes_no_digest_and_hides_nothing(box, follow):
+    mirror = follow()
+    first = await mirror.fetch(None)
+    digest = mirror.digest(first.revision)
+    for path in (WEB, "fleet.yaml", "fleet.lock", "specs", "nowhere.lock", "images/base/link"):
+        with suppress(SourceUnavailable):
+            mirror.read(path)
+    assert mirror.digest(first.revision) == digest
+    assert mirror.tree() == Repository(box.root).tree()
+    assert mirror.read("images/base/Dockerfile") == b"FROM scratch\n"
+    assert mirror.read("specs") is None
+    with pytest.raises(SourceUnavailable, match="a symlink"):
+        mirror.read("images/base/link")
+
+
+async def test_a_sha256_repository_is_followed(box, served, tmp_path):
+    other = type(box)(tmp_path / "sha256")
+    other.root.mkdir()
+    other.git("init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+    for key, value in (("user.name", "Ana"), ("user.email", "ana@acme.example"), ("uploadpack.allowFilter", "true")):
+        other.git("config", key, value)
+    other.write(WEB)
+    tip = other.commit()
+    mirror = Mirror(tmp_path / "mirror", served.url(other.root / ".git"), "main", schemes=TRIAL)
+    assert (await mirror.fetch(None)).revision == tip
+    assert mirror.tree() == Repository(other.root).tree()
+
+
 async def test_a_branch_that_was_rewritten_is_rewound(box, follow):
     box.write(WEB, "kind: Other\n")
     lost = box.commit()

@@ -111,6 +111,26 @@ def running(folder: Path) -> list[Path]:
     return found
 
 
+async def test_a_pack_without_end_is_ended_and_leaves_nothing(follow, served, tmp_path):
+    served.answer = "endless"
+    with pytest.raises(SourceUnavailable, match="is larger than 4 MiB"):
+        await follow(room=4 << 20).fetch(None)
+    assert [file.name for file in (tmp_path / "mirror").iterdir()] == ["lock"]
+
+
+async def test_files_without_end_are_ended_and_leave_nothing(box, follow, served, tmp_path):
+    mirror = follow(room=4 << 20, portion=1 << 20)
+    first = await mirror.fetch(None)
+    box.write(WEB, "kind: Other\n")
+    box.commit()
+    served.answer = "endless"
+    with pytest.raises(SourceUnavailable):
+        await mirror.fetch(first.revision)
+    served.answer = ""
+    assert (await mirror.fetch(first.revision)).relation is Relation.FORWARD
+    assert not list((tmp_path / "mirror").rglob("tmp_*"))
+
+
 async def test_a_fetch_that_is_cancelled_ends_git(follow, served, tmp_path):
     served.answer = "hang"
     mirror = follow()

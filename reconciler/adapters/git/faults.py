@@ -101,6 +101,11 @@ def by_id_refused(said: str) -> bool:
     return bool(_UNASKED.search(said))
 
 
+def sha256(said: str) -> bool:
+    """Whether the server names its objects otherwise than the mirror does."""
+    return "server sha256" in said
+
+
 def explained(said: str, address: Address, given: Credentials) -> SourceUnavailable | None:
     """What is wrong elsewhere; None where it may be the mirror itself."""
     said = given.struck(said).replace(address.url, "URL")
