@@ -127,6 +127,34 @@ async def test_a_lock_of_an_environment_comes_with_the_rest(box, follow, served)
     assert served.asked == []
 
 
+async def test_what_was_asked_for_changes_no_digest_and_hides_nothing(box, follow):
+    mirror = follow()
+    first = await mirror.fetch(None)
+    digest = mirror.digest(first.revision)
+    for path in (WEB, "fleet.yaml", "fleet.lock", "specs", "nowhere.lock", "images/base/link"):
+        with suppress(SourceUnavailable):
+            mirror.read(path)
+    assert mirror.digest(first.revision) == digest
+    assert mirror.tree() == Repository(box.root).tree()
+    assert mirror.read("images/base/Dockerfile") == b"FROM scratch\n"
+    assert mirror.read("specs") is None
+    with pytest.raises(SourceUnavailable, match="a symlink"):
+        mirror.read("images/base/link")
+
+
+async def test_a_sha256_repository_is_followed(box, served, tmp_path):
+    other = type(box)(tmp_path / "sha256")
+    other.root.mkdir()
+    other.git("init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+    for key, value in (("user.name", "Ana"), ("user.email", "ana@acme.example"), ("uploadpack.allowFilter", "true")):
+        other.git("config", key, value)
+    other.write(WEB)
+    tip = other.commit()
+    mirror = Mirror(tmp_path / "mirror", served.url(other.root / ".git"), "main", schemes=TRIAL)
+    assert (await mirror.fetch(None)).revision == tip
+    assert mirror.tree() == Repository(other.root).tree()
+
+
 async def test_a_branch_that_was_rewritten_is_rewound(box, follow):
     box.write(WEB, "kind: Other\n")
     lost = box.commit()
@@ -275,17 +303,16 @@ async def test_a_folder_that_is_not_there_holds_nothing(box, follow):
 
 
 async def test_a_digest_changes_with_what_is_read_and_with_nothing_else(box, follow):
+    first = box.git("rev-parse", "HEAD")
+    ours = (WEB, "fleet.yaml", "fleet.lock", "policies/default/SVC101.yaml", "images/base/Dockerfile", "locks/lab.lock", "lab.lock")
+    commits = {}
+    for path in ("README.md", "src/main.py", *ours):
+        box.write(path, "new: 1\n")
+        commits[path] = box.commit()
     mirror = follow()
-    seen = [mirror.digest((await mirror.fetch(None)).revision)]
-    for path in ("README.md", "src/main.py"):
-        box.write(path, "new: 1\n")
-        box.commit()
-        assert mirror.digest((await mirror.fetch(None)).revision) == seen[0]
-    for path in (WEB, "fleet.yaml", "fleet.lock", "policies/default/SVC101.yaml", "images/base/Dockerfile", "locks/lab.lock", "lab.lock"):
-        box.write(path, "new: 1\n")
-        box.commit()
-        seen.append(mirror.digest((await mirror.fetch(None)).revision))
-    assert len(set(seen)) == len(seen)
+    await mirror.fetch(first)
+    assert mirror.digest(commits["README.md"]) == mirror.digest(commits["src/main.py"]) == mirror.digest(first)
+    assert len({mirror.digest(commit) for commit in (first, *(commits[path] for path in ours))}) == 1 + len(ours)
 
 
 async def test_another_url_is_another_mirror(box, follow, served, tmp_path):
@@ -359,25 +386,26 @@ async def test_a_large_blob_that_packs_well_is_refused_by_name(box, follow):
     assert WEB in mirror.tree().files
 
 
-async def test_a_blob_larger_than_a_fetch_may_bring_never_arrives(box, follow, served, tmp_path):
-    box.write("specs/huge.yaml", os.urandom(paths.MAX_LOCK + (4 << 20)))
-    box.write("locks/huge.lock", os.urandom(paths.MAX_LOCK + (4 << 20)))
+async def test_a_blob_larger_than_a_fetch_may_bring_is_refused_by_name(box, follow, served, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "MAX_LOCK", 2 << 20)
+    box.write("specs/huge.yaml", os.urandom(3 << 20))
+    box.write("locks/huge.lock", os.urandom(3 << 20))
     box.commit()
-    mirror = follow(portion=8 << 20)
+    mirror = follow(portion=1 << 20)
     await mirror.fetch(None)
     assert mirror.tree().refused == {"specs/huge.yaml": "it is larger than 1 MiB"}
     assert mirror.tree().files[WEB] == b"kind: Service\n"
-    with pytest.raises(SourceUnavailable, match="it is larger than 16 MiB"):
+    with pytest.raises(SourceUnavailable, match="it is larger than 2 MiB"):
         mirror.read("locks/huge.lock")
     served.asked.clear()
     mirror.tree()
     assert served.asked == []
-    assert sum(file.stat().st_size for file in (tmp_path / "mirror").rglob("*") if file.is_file()) < 1 << 20
+    assert not list((tmp_path / "mirror/mirror.git/objects/pack").glob("tmp_*"))
 
 
 async def test_a_repository_larger_than_its_room_is_refused_and_leaves_nothing(box, follow, tmp_path):
     box.git("config", "uploadpack.allowFilter", "false")
-    box.write("src/model.bin", os.urandom(24 << 20))
+    box.write("src/model.bin", os.urandom(6 << 20))
     box.commit()
     with pytest.raises(SourceUnavailable, match="is larger than 4 MiB"):
         await follow(room=4 << 20).fetch(None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import os
 import ssl
+import struct
 import subprocess
 import threading
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -111,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
+        if fault == "endless":
+            self._flood()
+            return
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         if fault == "cut":
@@ -118,6 +123,23 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self.wfile.write(payload)
+
+    def _flood(self) -> None:
+        """A pack (gitformat-pack) of a million blobs."""
+        self.close_connection = True
+        self.send_header("Connection", "close")
+        self.end_headers()
+        size = 1 << 15
+        self.wfile.write(b"000dpackfile\n" + _band(b"PACK" + struct.pack(">LL", 2, 1_000_000)))
+        head = bytes([0xB0 | size & 15, 0x80 | size >> 4 & 127, size >> 11])
+        with suppress(OSError):
+            while not self.server.released.is_set():
+                self.wfile.write(_band(head + zlib.compress(os.urandom(size), 0)))
+
+
+def _band(data: bytes) -> bytes:
+    """A line of the first side band (gitprotocol-pack)."""
+    return b"%04x\x01" % (len(data) + 5) + data
 
 
 @contextmanager

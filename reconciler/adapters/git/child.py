@@ -88,6 +88,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], bounds: Bounds, 
             while child.poll() is None:
                 bounds.check()
                 time.sleep(0.001)
+            bounds.check()
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)

@@ -136,8 +136,7 @@ class Clone:
         try:
             for folder in (new, old):
                 shutil.rmtree(folder, ignore_errors=True)
-            Bare(new, line.bounds).read("init", "--quiet", "--bare", "--template=")
-            self._pull(new, line, whole=whole)
+            self._begin(new, line, whole=whole)
             if whole:
                 (new / "whole").touch()
             (new / "followed").write_text(self.address.url)
@@ -155,6 +154,16 @@ class Clone:
         finally:
             for folder in (new, old):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _begin(self, new: Path, line: Line, *, whole: bool, form: str = "sha1") -> None:
+        Bare(new, line.bounds).read("init", "--quiet", "--bare", "--template=", f"--object-format={form}")
+        try:
+            self._pull(new, line, whole=whole)
+        except GitFailed as fault:
+            if form != "sha1" or not faults.sha256(str(fault)):
+                raise
+            shutil.rmtree(new)
+            self._begin(new, line, whole=whole, form="sha256")
 
     def _followed(self) -> bool:
         """Whether the folder is a clone of this address."""

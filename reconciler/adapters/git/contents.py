@@ -28,7 +28,7 @@ class Contents(NamedTuple):
 def contents(git: Bare, commit: str, path: str, others: Collection[str]) -> Contents:
     """What the fleet in the folder `path` has at `commit`, `others` (paths of files) among it. Raises SourceUnavailable, TooLarge."""
     tree = tree_of(git, commit, path)
-    tops = entries(top(git, tree, others))
+    tops = tops_of(git, tree, others)
     if not tops:
         return Contents((), frozenset(), ())
     listed = _listed(git, tree, tuple(entry.path for entry in tops))
@@ -49,13 +49,20 @@ def tree_of(git: Bare, commit: str, path: str) -> str:
     return next((entry.id for entry in found if entry.mode == TREE and entry.path == path), "")
 
 
-def top(git: Bare, tree: str, others: Collection[str]) -> bytes:
-    """The entries that a source begins at, as git lists them: what is below them is in their ids."""
+def tops_of(git: Bare, tree: str, others: Collection[str]) -> tuple[Entry, ...]:
+    """The entries that a source begins at: what is below them is in their ids. None lies below another."""
     if not tree:
-        return b""
+        return ()
     locks = [entry.path for entry in entries(git.read("ls-tree", "-z", tree, most=_LISTED)) if entry.path.endswith(".lock")]
     names = {*paths.ROOTS, _LOCKS, *others, *(lock for lock in locks if not paths.refusal(lock))}
-    return git.read("ls-tree", "-z", tree, "--", *sorted(names), most=_LISTED)
+    apart = sorted(name for name in names if not any(name.startswith(other + "/") for other in names))
+    return entries(git.read("ls-tree", "-z", tree, "--", *apart, most=_LISTED))
+
+
+def file_at(git: Bare, tree: str, path: str) -> bool:
+    """Whether there is a file at a path; links, folders and submodules are none."""
+    found = entries(git.read("ls-tree", "-z", tree, "--", path)) if tree else ()
+    return any(entry.path == path and entry.mode in (FILE, EXECUTABLE) for entry in found)
 
 
 def _listed(git: Bare, tree: str, names: tuple[str, ...]) -> tuple[Entry, ...]:

@@ -52,16 +52,18 @@ _REMOTE = (
         "there is no repository at {where}, or not for these credentials",
         "check the URL, and what the credentials may read",
     ),
-    _fault(
-        r"error: 429|error: 5\d\d|internal server error", "{where} is out of order: {said}", "it is tried again; see what its owner says"
-    ),
+    _fault(r"error: (429|5\d\d)", "{where} is out of order ({status})", "it is tried again; see what its owner says"),
     _fault(
         r"failed to connect|connection (refused|timed out|reset|closed)|could(n't| not) connect|no route to host|network is unreachable"
         r"|empty reply|recv failure|got nothing",
         "{where} does not answer",
         "it is tried again; check the network, and policies that keep the operator from it",
     ),
-    _fault(r"no space left|disk quota exceeded|error 28", "there is no space left for the mirror", "give the operator's volume more space"),
+    _fault(
+        r"no space left|disk quota exceeded|file too large",
+        "there is no space left for the mirror",
+        "give the operator's volume more space",
+    ),
     _fault(
         r"out of memory|cannot allocate|malloc failed", "git needs more memory for {where} than it may have", "see what was committed there"
     ),
@@ -99,14 +101,20 @@ def by_id_refused(said: str) -> bool:
     return bool(_UNASKED.search(said))
 
 
+def sha256(said: str) -> bool:
+    """Whether the server names its objects otherwise than the mirror does."""
+    return "server sha256" in said
+
+
 def explained(said: str, address: Address, given: Credentials) -> SourceUnavailable | None:
     """What is wrong elsewhere; None where it may be the mirror itself."""
     said = given.struck(said).replace(address.url, "URL")
     if _DAMAGE.search(said):
         return None
     for fault in _REMOTE:
-        if fault.said.search(said):
-            return SourceUnavailable(fault.message.format(where=address, said=gist(said)), fault.fix)
+        if found := fault.said.search(said):
+            status = found[1] if found.re.groups else ""
+            return SourceUnavailable(fault.message.format(where=address, said=gist(said), status=status), fault.fix)
     return None
 
 

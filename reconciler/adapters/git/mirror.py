@@ -56,8 +56,10 @@ class Mirror:
         self._turn = asyncio.Lock()
         self._keys: Verify | None = None
         self._newest = ""
-        self._locks: set[str] = set()
-        self._left_out: set[str] = set()
+        self._others: frozenset[str] = frozenset()
+        """Files that somebody asked for: locks of environments."""
+        self._left_out: frozenset[str] = frozenset()
+        """Blobs that are too large to be fetched."""
 
     @property
     def whole(self) -> bool:
@@ -99,9 +101,11 @@ class Mirror:
         if reason := paths.refusal(path):
             raise SourceUnavailable(f"{paths.shown(path)} is not read: {reason}")
         with self._faults():
-            self._locks.add(path)
-            held = self._held(self._resolve(revision))
-            entry = listing.entry_of(held.entries, path)
+            commit = self._resolve(revision)
+            with self._clone.reading() as git:
+                if contents.file_at(git, contents.tree_of(git, commit, self._path), path):
+                    self._others |= {path}
+            entry = listing.entry_of(self._held(commit).entries, path)
             with self._clone.reading() as git:
                 return listing.blobs(git, [entry.id])[entry.id] if entry else None
 
@@ -109,7 +113,8 @@ class Mirror:
         """A digest of all that a source reads at a commit, folders of images among it: the same where nothing of it changed."""
         with self._faults(), self._clone.reading() as git:
             tree = contents.tree_of(git, self._resolve(revision), self._path)
-            return hashlib.sha256(contents.top(git, tree, self._locks)).hexdigest()
+            tops = contents.tops_of(git, tree, self._others)
+            return hashlib.sha256("\n".join(f"{entry.mode:o} {entry.id} {entry.path}" for entry in tops).encode()).hexdigest()
 
     def _bounds(self) -> Bounds:
         return Bounds(time.monotonic() + self._seconds, stop=threading.Event())
@@ -136,7 +141,7 @@ class Mirror:
     def _held(self, commit: str) -> contents.Contents:
         """What there is at a commit. Files that are not here yet are fetched."""
         with self._clone.reading() as git:
-            found = contents.contents(git, commit, self._path, self._locks)
+            found = contents.contents(git, commit, self._path, self._others)
         if found.absent <= self._left_out:
             return found
         bounds = self._bounds()
@@ -145,12 +150,12 @@ class Mirror:
 
     def _complete(self, commit: str, line: Line) -> contents.Contents:
         with self._clone.reading(line.bounds) as git:
-            found = contents.contents(git, commit, self._path, self._locks)
+            found = contents.contents(git, commit, self._path, self._others)
         if found.absent <= self._left_out:
             return found
         self._clone.bring(line, sorted(found.absent), found.roots)
         with self._clone.reading(line.bounds) as git:
-            found = contents.contents(git, commit, self._path, self._locks)
+            found = contents.contents(git, commit, self._path, self._others)
         self._left_out |= found.absent
         return found
 
@@ -193,7 +198,7 @@ class Mirror:
             raise SourceUnavailable(f"the mirror cannot be read: {gist(str(fault))}", "it is cloned anew by the next fetch") from None
         except OSError as fault:
             raise SourceUnavailable(
-                f"the mirror cannot be written: {fault.strerror}", "give its folder space, and to whom runs this"
+                f"the mirror cannot be written: {fault.strerror}", "see to the space in its folder, and to who may write there"
             ) from None
 
 
