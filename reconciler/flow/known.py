@@ -90,7 +90,7 @@ def known(body: Body, environment_id: str, old: Known | None = None) -> Known:
         is_leaving="deletionTimestamp" in metadata,
         has_hands=bool(hands(body)),
         mark=mark(body),
-        status=dumps(body["status"]) if body.get("status") else b"",
+        status=packed(body["status"]) if body.get("status") else b"",
         commands=commands(body) or _NONE,
         carried=carried(body) or _NONE,
     )
@@ -106,6 +106,11 @@ def is_older(version: str, than: str) -> bool:
     return version.isdigit() and than.isdigit() and int(version) < int(than)
 
 
-def status_of(after: Standing) -> dict[str, Any]:
+def status_of(after: Standing) -> bytes:
     """A standing as a status: without what is not said."""
-    return after.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return packed(after.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+def packed(value: Any) -> bytes:
+    """Canonical JSON to keep: a copy, since what orjson returns holds on to the 4 KiB that it was written into."""
+    return bytes(memoryview(dumps(value)))
