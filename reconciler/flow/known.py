@@ -42,6 +42,9 @@ class Known:
     said: bytes = b""
     """The status that we wanted last."""
     heard: bytes = b""
+    sending: bytes = b""
+    """The mark and the status that are on their way: a watch may show them before they are answered."""
+    saying: bytes = b""
 
     def stands(self, wanted: bytes) -> bool:
         """Whether its spec is as wanted, or as near as the server lets it be."""
@@ -49,12 +52,14 @@ class Known:
 
     def says(self, wanted: bytes) -> bool:
         """Whether its status is as wanted, or as near as the server lets it be."""
-        return self.status == wanted or (self.said, self.heard) == (wanted, self.status)
+        return self.status == wanted or (bool(self.heard) and (self.said, self.heard) == (wanted, self.status))
 
     @property
     def is_drift(self) -> bool:
         """Whether somebody changed it since we wrote it."""
-        return bool((self.sent and not self.stands(self.sent)) or (self.said and not self.says(self.said)))
+        specified = not self.sent or self.stands(self.sent) or self.mark == self.sending
+        told = not self.said or self.says(self.said) or self.status == self.saying
+        return not (specified and told)
 
     @property
     def is_there(self) -> bool:
@@ -70,11 +75,11 @@ class Known:
         except ValidationError:
             return None
 
-    def bury(self) -> None:
-        """It is gone; what it said is kept."""
-        self.uid = self.version = ""
+    def bury(self, version: str = "") -> None:
+        """It is gone, at this version of the store where that is known; what it said is kept."""
+        self.uid, self.version = "", version
         self.said = self.said or self.status
-        self.mark = self.status = b""
+        self.mark = self.status = self.echo = self.heard = b""
         self.commands = self.carried = _NONE
 
 
@@ -96,6 +101,7 @@ def known(body: Body, environment_id: str, old: Known | None = None) -> Known:
     )
     if old is not None:
         found.sent, found.echo, found.said, found.heard = old.sent, old.echo, old.said, old.heard
+        found.sending, found.saying = old.sending, old.saying
     # Most statuses are what we said: one copy is enough.
     found.status = found.said if found.status == found.said else found.status
     return found

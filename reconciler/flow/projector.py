@@ -93,7 +93,7 @@ class Projector:
         if old is None or old.uid != observed.uid:
             return Glance(observed.id, is_drift=False, is_command=False, commands=old.commands if old is not None else _NONE)
         was, ours = old.commands, old.whose is Whose.OURS
-        old.bury()
+        old.bury(observed.resource_version)
         return Glance(observed.id, is_drift=ours, is_command=bool(was), commands=_NONE)
 
     def commands(self) -> Mapping[ObjectId, Mapping[str, str]]:

@@ -47,7 +47,15 @@ def crds_lines() -> Iterator[str]:
         yield f"| {kind.name} | {', '.join(f'({one.name})' if one.wide else one.name for one in columns(kind))} |"
     yield from ("", "## Status", "", "An operator writes it, and only when it changes.", "", "| field | what |", "| --- | --- |")
     yield from _fields(structural(Standing)["properties"], "")
-    yield from ("", "## Conditions and their reasons", "", _CONDITIONS, "", "| reason | Ready | besides | what |", "| --- | --- | --- | --- |")
+    yield from (
+        "",
+        "## Conditions and their reasons",
+        "",
+        _CONDITIONS,
+        "",
+        "| reason | Ready | besides | what |",
+        "| --- | --- | --- | --- |",
+    )
     for reason in Reason:
         yield f"| `{reason}` | {reason.ready} | {f'{reason.marks} is True' if reason.marks else ''} | {reason.about} |"
     yield from ("", "## What a server does not check", "", _BEYOND)

@@ -196,7 +196,7 @@ async def test_hand_edits_of_spec_labels_and_status_are_put_back():
         body["metadata"]["annotations"] |= {"fleetwright.dev/paused": "true", "note": "mine"}
 
     person(here, S0, meddle)
-    seen = person(here, S0, lambda body: body.update(status={"image": "forged"}), "status", "curl")
+    seen = person(here, S0, lambda body: body["status"].update(image="forged", digest="forged"), "status", "curl")
     glance = here.projector.seen(seen)
     assert (glance.is_drift, glance.is_command) == (True, True)
     assert here.projector.commands() == {here.id(S0): {"fleetwright.dev/paused": "true"}}
@@ -243,6 +243,53 @@ async def test_events_that_are_older_than_our_own_writes_are_no_drift():
     assert memory(here).store.revision == revision
 
 
+async def test_our_own_writes_are_no_drift_even_when_a_watch_is_faster_than_the_answer():
+    repo = Repo.small(services=2)
+    here = await stage(repo)
+    await here.project()
+    here.graph = graph(repo.having("specs/services/acme/s0.yaml", service("s0", wave=10)))
+    glances = []
+
+    def shown(request: Request) -> None:
+        if request.id == here.id(S0):
+            glances.append(here.projector.seen(memory(here).store.get(request.id)))
+
+    memory(here).after = shown
+    await here.project(at=LATER, special={S0: Facts("r2", failures=("no",))})
+    assert [glance.is_drift for glance in glances] == [False, False]
+
+
+@pytest.mark.parametrize("verb", ["apply", "status"])
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_a_watch_shows_before_our_answer_comes_is_not_forgotten(verb: str, deleted: bool):
+    repo = Repo.small(services=2)
+    here = await stage(repo)
+    await here.project()
+    here.graph = graph(repo.having("specs/services/acme/s0.yaml", service("s0", wave=10)))
+
+    def meddle(request: Request) -> None:
+        if request != Request(verb, here.id(S0)):
+            return
+        memory(here).after = lambda _: None
+        if deleted:
+            last = memory(here).store.get(here.id(S0))
+            assert last is not None
+            memory(here).store.remove(here.id(S0))
+            here.projector.gone(replace(last, resource_version=str(memory(here).store.revision)))
+        else:
+            seen = person(here, S0, lambda body: body["spec"].update(replicas=9))
+            seen = person(here, S0, lambda body: body["status"].update(digest="forged"), "status")
+            assert here.projector.seen(seen).is_drift
+
+    memory(here).after = meddle
+    for _ in range(2):
+        await here.project(at=LATER, special={S0: Facts("r2", failures=("no",))})
+    live = await here.live(S0)
+    assert "replicas" not in live.body["spec"]
+    assert "digest" not in live.body["status"]
+    assert await here.reason(S0) == "Refused"
+
+
 async def test_a_late_event_of_an_earlier_namesake_is_not_a_loss():
     here = await stage()
     await here.project()
@@ -264,6 +311,18 @@ async def test_what_was_deleted_between_its_spec_and_its_status_is_made_again():
     standing = await here.standing(S0)
     assert standing.last_change is not None
     assert (standing.conditions[0].reason, standing.last_change.revision) == ("Refused", "4be1d07")
+
+
+async def test_a_status_that_stood_already_comes_back_with_its_custom_resource():
+    here = await stage()
+    await here.project()
+    here = await here.restarted()
+    await here.project(at=LATER)
+    before = await here.live(S0)
+    memory(here).store.remove(here.id(S0))
+    await here.projector.load()
+    await here.project(at=LATER)
+    assert (await here.live(S0)).body["status"] == before.body["status"]
 
 
 async def test_a_version_that_moved_is_looked_at_again():
@@ -319,6 +378,7 @@ async def settled(here: Stage) -> None:
         assert body is not None
         assert live[id].body["spec"] == body["spec"]
         assert live[id].body["status"]["observedGeneration"] == live[id].body["metadata"]["generation"]
+        assert "digest" not in live[id].body["status"], "nothing here has a digest"
     revision = memory(here).store.revision
     done = await here.project(at=LATER)
     assert (done.specs, done.statuses, done.deleted, memory(here).store.revision) == (0, 0, 0, revision)
@@ -363,7 +423,7 @@ async def test_whatever_people_do_all_is_as_git_says_after_a_pass(steps: list[tu
         if what in EDITS and exists:
             person(here, ref, EDITS[what], manager=("kubectl-edit", "other")[number % 2])
         elif what == "status" and exists:
-            person(here, ref, lambda body: body.setdefault("status", {}).update(revision="forged", image="forged"), "status")
+            person(here, ref, lambda body: body.setdefault("status", {}).update(revision="forged", digest="forged"), "status")
         elif what == "remove" and exists:
             memory(here).store.remove(here.id(ref))
         elif what == "wave":
