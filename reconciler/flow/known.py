@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from reconciler.core.projecting import Whose, carried, commands, hands, is_labelled, mark, whose
 from reconciler.model.canonical import dumps
 from reconciler.model.manifests import Body
-from reconciler.model.projection import Standing
+from reconciler.model.projection import READY, Reason, Standing
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_REASONS: Mapping[str, str] = {str(reason): str(reason) for reason in Reason}
+"""One text each, however many custom resources have it."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Known:
     """Of what stands."""
     status: bytes
     """What stands, as canonical JSON."""
+    reason: str
+    """Of its condition Ready."""
     commands: Mapping[str, str]
     carried: Mapping[str, str]
     sent: bytes = b""
@@ -96,6 +100,7 @@ def known(body: Body, environment_id: str, old: Known | None = None) -> Known:
         has_hands=bool(hands(body)),
         mark=mark(body),
         status=packed(body["status"]) if body.get("status") else b"",
+        reason=_reason(body),
         commands=commands(body) or _NONE,
         carried=carried(body) or _NONE,
     )
@@ -105,6 +110,12 @@ def known(body: Body, environment_id: str, old: Known | None = None) -> Known:
     # Most statuses are what we said: one copy is enough.
     found.status = found.said if found.status == found.said else found.status
     return found
+
+
+def _reason(body: Body) -> str:
+    conditions = body.get("status", {}).get("conditions", ())
+    found = next((str(one.get("reason")) for one in conditions if one.get("type") == READY), "")
+    return _REASONS.get(found, found)
 
 
 def is_older(version: str, than: str) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.core.facts import Facts
-from reconciler.core.projecting import Projection, Whose, mark, ref_of
+from reconciler.core.projecting import Projection, Whose, id_of, mark
 from reconciler.core.standing import changed, standing
 from reconciler.flow.fan import Stop, fan
 from reconciler.flow.inscribe import Inscriber
@@ -105,6 +106,10 @@ class Projector:
         known = ((id, one.before) for id, one in self._known.items() if one.is_there and one.whose is Whose.OURS)
         return ((id, standing) for id, standing in known if standing is not None)
 
+    def ready(self) -> Mapping[tuple[str, str], int]:
+        """How many of ours there are by kind and by the reason of their condition Ready; empty where they have none."""
+        return Counter((id.kind, one.reason) for id, one in self._known.items() if one.is_there and one.whose is Whose.OURS)
+
     async def project(
         self, projection: Projection, facts: Mapping[Ref, Facts], at: str, *, whole: bool = True, stop: Stop | None = None
     ) -> Projected:
@@ -114,9 +119,8 @@ class Projector:
         """
         done = Projected()
         self._inscriber.begin(whole=whole)
-        gone = {id for id in self._known if id not in projection.ids}
-        lasting = {id: ref for id in gone if (ref := ref_of(id, projection.graph.environment)) in facts}
-        chosen = [(id, ref) for id, ref in (*projection.ids.items(), *lasting.items()) if ref in facts]
+        asked = {id_of(ref, projection.graph.environment): ref for ref in facts}
+        chosen = [(id, ref) for id, ref in asked.items() if id in projection.ids or id in self._known]
 
         async def one(numbered: tuple[int, tuple[ObjectId, Ref]]) -> None:
             number, (id, ref) = numbered
@@ -126,7 +130,7 @@ class Projector:
 
         await fan(enumerate(chosen), one, stop)
         if whole and not (stop is not None and stop.is_set()):
-            await self._prune(gone - lasting.keys(), projection, done, stop)
+            await self._prune({id for id in self._known if id not in projection.ids and id not in asked}, projection, done, stop)
         done.problems = dict(self._inscriber.problems)
         done.news = tuple(why for what, why in done.problems.items() if self._told.get(what) != why)
         self._told = done.problems

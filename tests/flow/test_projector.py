@@ -59,6 +59,8 @@ async def test_nothing_is_written_when_nothing_changed():
     here = await stage()
     first = await here.project()
     assert (first.specs, first.statuses, first.deleted) == (5, 5, 0)
+    reasons = {("Service", "Unverified"): 2, ("Image", "Unverified"): 1, ("Tenant", "Healthy"): 1, ("PolicyPack", "Healthy"): 1}
+    assert here.projector.ready() == (await here.restarted()).projector.ready() == reasons
     revision, requests = memory(here).store.revision, memory(here).requests.total()
     again = await here.project(at=LATER)
     assert (again.specs, again.statuses, again.deleted) == (0, 0, 0)
