@@ -42,12 +42,13 @@ def standing(ref: Ref, graph: Graph, facts: Facts, before: Standing | None, at: 
     Ready is always told; the other conditions once they were True (API conventions: conditions that are unusual may be absent).
     """
     said = troubles(ref, graph, facts)
-    runs = _runs(ref, graph, before, said)
+    waits = facts.approval is not None and not facts.wrote and before is not None
+    is_behind = waits or ref not in graph.resources or any(trouble.reason in _BEHIND for trouble in said)
+    runs = _runs_before(before) if is_behind else _runs(ref, graph)
     change = _change(ref, graph, facts, before, runs, at)
-    revision = facts.revision if change is not None and not _is_repair(facts) else _known(before, facts)
     after = Standing(
         observed_generation=facts.generation if facts.generation is not None else before and before.observed_generation,
-        revision=revision or None,
+        revision=(change.revision if change is not None else _known(before, facts)) or None,
         conditions=tuple(_conditions(said, before, at)),
         placement=_placement(ref, graph, before),
         image=runs[0],
@@ -60,10 +61,6 @@ def standing(ref: Ref, graph: Graph, facts: Facts, before: Standing | None, at: 
 
 def _known(before: Standing | None, facts: Facts) -> str:
     return (before and before.revision) or facts.revision
-
-
-def _is_repair(facts: Facts) -> bool:
-    return facts.repaired and not facts.wrote
 
 
 def _conditions(said: tuple[Trouble, ...], before: Standing | None, at: str) -> Iterator[Condition]:
@@ -95,10 +92,12 @@ def _placement(ref: Ref, graph: Graph, before: Standing | None) -> Placement | N
             return before.placement if before is not None and ref not in graph.resources else None
 
 
-def _runs(ref: Ref, graph: Graph, before: Standing | None, said: tuple[Trouble, ...]) -> tuple[str | None, str | None]:
+def _runs_before(before: Standing | None) -> tuple[str | None, str | None]:
+    return (before.image, before.digest) if before is not None else (None, None)
+
+
+def _runs(ref: Ref, graph: Graph) -> tuple[str | None, str | None]:
     """Image with its tag, and digest: what runs, or of an Image the build that the lock names."""
-    if any(trouble.reason in _BEHIND for trouble in said) or ref not in graph.resources:
-        return (before.image, before.digest) if before is not None else (None, None)
     if ref.kind == "Image":
         builds = graph.lock.builds(ref.name)
         return (f"{ref.name}:{builds.current.tag}", builds.current.digest) if builds else (None, None)
@@ -118,7 +117,7 @@ def _change(ref: Ref, graph: Graph, facts: Facts, before: Standing | None, runs:
     other = before is not None and runs != (before.image, before.digest)
     if not (facts.wrote or facts.repaired or other):
         return None
-    repair = _is_repair(facts) and not other
+    repair = facts.repaired and not facts.wrote and not other
     reason = "drift repaired" if repair else _why(ref, graph) if other or before is None else "commit"
     revision = _known(before, facts) if repair else facts.revision
     return Change(at=at, revision=cut(revision), image=runs[0], digest=runs[1], reason=cut(reason))

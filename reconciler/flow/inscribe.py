@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from reconciler.core.projecting import Whose, hands
-from reconciler.flow.known import Known, known
+from reconciler.flow.known import Known, is_older, known
 from reconciler.model.manifests import Body, ObjectId, Observed
 from reconciler.model.spec import API_VERSION
 from reconciler.ports import Accepted, Cluster, Refused
@@ -58,16 +58,17 @@ class Inscriber:
             if id.kind in self._undefined or self._refused.get((id, "")) == wanted:
                 return wrote
             there = live is not None and live.is_there
+            if live is not None:
+                live.sending = wanted
             answer = await self._cluster.apply(_addressed(body, live), dry_run=False, force=there)
             if isinstance(answer, Refused):
                 if answer.status == 409 and await self._look(id):
                     continue
                 self._mind(id, "", wanted, answer)
                 return wrote
-            wrote, live = True, self._take(id, answer)
-            if live.mark == wanted or not await self._take_over(id, answer.body, hands(answer.body)):
-                live = self._known[id]
-                live.sent, live.echo = wanted, live.mark
+            wrote, taken = True, self._take(id, answer)
+            if taken.mark == wanted or not await self._take_over(id, answer.body, hands(answer.body)):
+                self._known[id].sent, self._known[id].echo = wanted, taken.mark
         return wrote
 
     async def say(self, id: ObjectId, wanted: bytes) -> bool | None:
@@ -75,12 +76,13 @@ class Inscriber:
         if id.kind in self._undefined or self._refused.get((id, "status")) == wanted:
             return False
         body = {**_named(id), "status": orjson.loads(wanted)}
+        self._known[id].saying = wanted
         for _ in range(_TRIES):
             match await self._cluster.apply_status(body):
                 case Accepted() as answer:
-                    live = self._take(id, answer)
-                    live.said, live.heard = wanted, live.status
-                    others = () if live.status == wanted else hands(answer.body, "status")
+                    taken = self._take(id, answer)
+                    self._known[id].said, self._known[id].heard = wanted, taken.status
+                    others = () if taken.status == wanted else hands(answer.body, "status")
                     if not await self._take_over(id, answer.body, others, "status"):
                         self._refused.pop((id, "status"), None)
                         self.settled(id)
@@ -136,8 +138,12 @@ class Inscriber:
         return answer.status == 409 and await self._look(id)
 
     def _take(self, id: ObjectId, answer: Accepted) -> Known:
-        live = self._known[id] = known(answer.body, self._environment_id, self._known.get(id))
-        return live
+        """What an answer showed. A watch may have shown what came after it: that counts."""
+        old = self._known.get(id)
+        taken = known(answer.body, self._environment_id, old)
+        if old is None or not is_older(taken.version, old.version):
+            self._known[id] = taken
+        return taken
 
     def _mind(self, id: ObjectId, part: str, wanted: bytes, answer: Refused) -> None:
         """Remembers what was refused, so that it is told once and not tried in vain."""

@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from reconciler.core.projecting import Whose, carried, commands, hands, is_labelled, mark, whose
 from reconciler.model.canonical import dumps
 from reconciler.model.manifests import Body
-from reconciler.model.projection import Standing
+from reconciler.model.projection import READY, Reason, Standing
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_REASONS: Mapping[str, str] = {str(reason): str(reason) for reason in Reason}
+"""One text each, however many custom resources have it."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Known:
     """Of what stands."""
     status: bytes
     """What stands, as canonical JSON."""
+    reason: str
+    """Of its condition Ready."""
     commands: Mapping[str, str]
     carried: Mapping[str, str]
     sent: bytes = b""
@@ -42,6 +46,9 @@ class Known:
     said: bytes = b""
     """The status that we wanted last."""
     heard: bytes = b""
+    sending: bytes = b""
+    """The mark and the status that are on their way: a watch may show them before they are answered."""
+    saying: bytes = b""
 
     def stands(self, wanted: bytes) -> bool:
         """Whether its spec is as wanted, or as near as the server lets it be."""
@@ -49,12 +56,14 @@ class Known:
 
     def says(self, wanted: bytes) -> bool:
         """Whether its status is as wanted, or as near as the server lets it be."""
-        return self.status == wanted or (self.said, self.heard) == (wanted, self.status)
+        return self.status == wanted or (bool(self.heard) and (self.said, self.heard) == (wanted, self.status))
 
     @property
     def is_drift(self) -> bool:
         """Whether somebody changed it since we wrote it."""
-        return bool((self.sent and not self.stands(self.sent)) or (self.said and not self.says(self.said)))
+        specified = not self.sent or self.stands(self.sent) or self.mark == self.sending
+        told = not self.said or self.says(self.said) or self.status == self.saying
+        return not (specified and told)
 
     @property
     def is_there(self) -> bool:
@@ -70,11 +79,11 @@ class Known:
         except ValidationError:
             return None
 
-    def bury(self) -> None:
-        """It is gone; what it said is kept."""
-        self.uid = self.version = ""
+    def bury(self, version: str = "") -> None:
+        """It is gone, at this version of the store where that is known; what it said is kept."""
+        self.uid, self.version = "", version
         self.said = self.said or self.status
-        self.mark = self.status = b""
+        self.mark = self.status = self.echo = self.heard = b""
         self.commands = self.carried = _NONE
 
 
@@ -90,15 +99,23 @@ def known(body: Body, environment_id: str, old: Known | None = None) -> Known:
         is_leaving="deletionTimestamp" in metadata,
         has_hands=bool(hands(body)),
         mark=mark(body),
-        status=dumps(body["status"]) if body.get("status") else b"",
+        status=packed(body["status"]) if body.get("status") else b"",
+        reason=_reason(body),
         commands=commands(body) or _NONE,
         carried=carried(body) or _NONE,
     )
     if old is not None:
         found.sent, found.echo, found.said, found.heard = old.sent, old.echo, old.said, old.heard
+        found.sending, found.saying = old.sending, old.saying
     # Most statuses are what we said: one copy is enough.
     found.status = found.said if found.status == found.said else found.status
     return found
+
+
+def _reason(body: Body) -> str:
+    conditions = body.get("status", {}).get("conditions", ())
+    found = next((str(one.get("reason")) for one in conditions if one.get("type") == READY), "")
+    return _REASONS.get(found, found)
 
 
 def is_older(version: str, than: str) -> bool:
@@ -106,6 +123,11 @@ def is_older(version: str, than: str) -> bool:
     return version.isdigit() and than.isdigit() and int(version) < int(than)
 
 
-def status_of(after: Standing) -> dict[str, Any]:
+def status_of(after: Standing) -> bytes:
     """A standing as a status: without what is not said."""
-    return after.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return packed(after.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+def packed(value: Any) -> bytes:
+    """Canonical JSON to keep: a copy, since what orjson returns holds on to the 4 KiB that it was written into."""
+    return bytes(memoryview(dumps(value)))

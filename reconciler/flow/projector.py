@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.core.facts import Facts
-from reconciler.core.projecting import Projection, Whose, mark, ref_of
+from reconciler.core.projecting import Projection, Whose, id_of, mark
 from reconciler.core.standing import changed, standing
 from reconciler.flow.fan import Stop, fan
 from reconciler.flow.inscribe import Inscriber
 from reconciler.flow.known import Known, is_older, known, status_of
-from reconciler.model.canonical import dumps
 from reconciler.model.happenings import ConditionChanged
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ObjectId, Observed
@@ -24,6 +25,8 @@ from reconciler.ports import Cluster
 
 _ROUNDS = 2
 """A custom resource may be deleted between its spec and its status: it is made once more."""
+_BREATH = 50
+"""What needs no request lets nobody else run; after so many it does."""
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -91,7 +94,7 @@ class Projector:
         if old is None or old.uid != observed.uid:
             return Glance(observed.id, is_drift=False, is_command=False, commands=old.commands if old is not None else _NONE)
         was, ours = old.commands, old.whose is Whose.OURS
-        old.bury()
+        old.bury(observed.resource_version)
         return Glance(observed.id, is_drift=ours, is_command=bool(was), commands=_NONE)
 
     def commands(self) -> Mapping[ObjectId, Mapping[str, str]]:
@@ -103,6 +106,10 @@ class Projector:
         known = ((id, one.before) for id, one in self._known.items() if one.is_there and one.whose is Whose.OURS)
         return ((id, standing) for id, standing in known if standing is not None)
 
+    def ready(self) -> Mapping[tuple[str, str], int]:
+        """How many of ours there are by kind and by the reason of their condition Ready; empty where they have none."""
+        return Counter((id.kind, one.reason) for id, one in self._known.items() if one.is_there and one.whose is Whose.OURS)
+
     async def project(
         self, projection: Projection, facts: Mapping[Ref, Facts], at: str, *, whole: bool = True, stop: Stop | None = None
     ) -> Projected:
@@ -112,16 +119,18 @@ class Projector:
         """
         done = Projected()
         self._inscriber.begin(whole=whole)
-        gone = {id for id in self._known if id not in projection.ids}
-        lasting = {id: ref for id in gone if (ref := ref_of(id, projection.graph.environment)) in facts}
-        chosen = [(id, ref) for id, ref in (*projection.ids.items(), *lasting.items()) if ref in facts]
+        asked = {id_of(ref, projection.graph.environment): ref for ref in facts}
+        chosen = [(id, ref) for id, ref in asked.items() if id in projection.ids or id in self._known]
 
-        async def one(item: tuple[ObjectId, Ref]) -> None:
-            await self._one(*item, projection, facts[item[1]], at, done)
+        async def one(numbered: tuple[int, tuple[ObjectId, Ref]]) -> None:
+            number, (id, ref) = numbered
+            if number % _BREATH == 0:
+                await asyncio.sleep(0)
+            await self._one(id, ref, projection, facts[ref], at, done)
 
-        await fan(chosen, one, stop)
+        await fan(enumerate(chosen), one, stop)
         if whole and not (stop is not None and stop.is_set()):
-            await self._prune(gone - lasting.keys(), projection, done, stop)
+            await self._prune({id for id in self._known if id not in projection.ids and id not in asked}, projection, done, stop)
         done.problems = dict(self._inscriber.problems)
         done.news = tuple(why for what, why in done.problems.items() if self._told.get(what) != why)
         self._told = done.problems
@@ -150,7 +159,7 @@ class Projector:
         before = live.before
         told = replace(facts, generation=live.generation, findings=projection.findings.get(ref, ()))
         after = standing(ref, projection.graph, told, before, at)
-        wanted = (live.said or live.status) if after is before else dumps(status_of(after))
+        wanted = (live.said or live.status) if after is before else status_of(after)
         if live.says(wanted):
             live.said = wanted
             self._inscriber.settled(id)

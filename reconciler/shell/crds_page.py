@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.core.crds import CATEGORY, columns, crd_name
 from reconciler.core.structural import structural
 from reconciler.kinds import KINDS
-from reconciler.model.projection import Standing
+from reconciler.model.projection import Reason, Standing
 
 _ABOUT = f"""\
 Every spec has a custom resource in the clusters where an operator runs: `kubectl get {CATEGORY}` lists all of them. They are a projection:
@@ -15,6 +15,14 @@ git alone says what is wanted, edits of `spec` are undone, and deleting one dele
 the environment's values filled in; defaults are told in descriptions and not filled in.
 
 `fleet operator manifests --only crds` prints the definitions."""
+_CONDITIONS = """\
+Ready tells all, and is always there; the first reason that applies, in the order below, is Ready's. The other conditions appear when they
+are first True, and stay as False with the reason `Not...` once they no longer are: where one is missing, it was never True. `kubectl wait
+--for=condition=Ready fleetservice/NAME` waits for the generation that it sees; tools that go by `kstatus` (such as Flux) take
+Stalled for a failure and Ready for the rest.
+
+`revision`, `lastChange` and `history` tell the commits that changed this resource, not the newest commit; `image` and `digest` tell what was
+applied last, which is not what git asks for while the resource waits for something."""
 _BEYOND = """\
 `fleet lint` checks more than a server can. These it leaves to lint:
 
@@ -39,6 +47,17 @@ def crds_lines() -> Iterator[str]:
         yield f"| {kind.name} | {', '.join(f'({one.name})' if one.wide else one.name for one in columns(kind))} |"
     yield from ("", "## Status", "", "An operator writes it, and only when it changes.", "", "| field | what |", "| --- | --- |")
     yield from _fields(structural(Standing)["properties"], "")
+    yield from (
+        "",
+        "## Conditions and their reasons",
+        "",
+        _CONDITIONS,
+        "",
+        "| reason | Ready | besides | what |",
+        "| --- | --- | --- | --- |",
+    )
+    for reason in Reason:
+        yield f"| `{reason}` | {reason.ready} | {f'{reason.marks} is True' if reason.marks else ''} | {reason.about} |"
     yield from ("", "## What a server does not check", "", _BEYOND)
 
 

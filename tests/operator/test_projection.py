@@ -22,7 +22,7 @@ from tests.engines.cluster import Cluster as Server
 from tests.operator.projecting import AT, LATER, Stage, graph_of
 from tests.operator.resources import TABLE, definition, path, repository, served, table_of
 
-REGISTRY = Ref("Service", "service-registry", "platform")
+GATEWAY = Ref("Service", "agent-gateway", "platform")
 TENANT = Ref("Tenant", "platform")
 
 
@@ -71,52 +71,52 @@ async def test_the_whole_fleet_is_taken_and_a_second_pass_writes_nothing(stage: 
 
 async def test_hand_edits_are_put_back_and_commands_stay(stage: Stage, defined: Api):
     await stage.project()
-    wanted = await stage.live(REGISTRY)
+    wanted = await stage.live(GATEWAY)
     edit = {"spec": {"replicas": 7, "command": ["sleep"]}, "metadata": {"annotations": {"fleetwright.dev/paused": "true"}}}
-    assert (await defined.merge(where(stage, REGISTRY), edit)).status == 200
+    assert (await defined.merge(where(stage, GATEWAY), edit)).status == 200
     status = {"status": {"image": "forged:1", "lastChange": {"at": AT, "revision": "forged"}}}
-    assert (await defined.merge(f"{where(stage, REGISTRY)}/status", status)).status == 200
+    assert (await defined.merge(f"{where(stage, GATEWAY)}/status", status)).status == 200
     glances = [glance for glance in await stage.sees() if glance.is_drift or glance.is_command]
-    assert [(one.id, one.is_drift, one.commands) for one in glances] == [(stage.id(REGISTRY), True, {"fleetwright.dev/paused": "true"})]
+    assert [(one.id, one.is_drift, one.commands) for one in glances] == [(stage.id(GATEWAY), True, {"fleetwright.dev/paused": "true"})]
     done = await stage.project(at=LATER)
     assert done.problems == {}
-    live = await stage.live(REGISTRY)
+    live = await stage.live(GATEWAY)
     assert live.body["spec"] == wanted.body["spec"]
     assert live.body["status"] == {**wanted.body["status"], "observedGeneration": live.body["metadata"]["generation"]}
     assert live.body["metadata"]["annotations"]["fleetwright.dev/paused"] == "true"
     quiet = await stage.project(at=LATER)
     assert (quiet.specs, quiet.statuses) == (0, 0)
     gone = {"metadata": {"annotations": {"fleetwright.dev/paused": None}}}
-    assert (await defined.merge(where(stage, REGISTRY), gone)).status == 200
+    assert (await defined.merge(where(stage, GATEWAY), gone)).status == 200
     assert any(glance.is_command and not glance.commands for glance in await stage.sees())
     await stage.project(at=LATER)
-    assert "fleetwright.dev/paused" not in (await stage.live(REGISTRY)).body["metadata"]["annotations"]
+    assert "fleetwright.dev/paused" not in (await stage.live(GATEWAY)).body["metadata"]["annotations"]
 
 
 async def test_a_custom_resource_that_is_deleted_comes_back_as_it_was(stage: Stage):
-    await stage.project(special={REGISTRY: Facts("4be1d07", wrote=True)})
-    before = await stage.live(REGISTRY)
+    await stage.project(special={GATEWAY: Facts("4be1d07", wrote=True)})
+    before = await stage.live(GATEWAY)
     await stage.cluster.delete(before)
     assert stage.projector.gone(before).is_drift
     done = await stage.project(at=LATER)
     assert (done.specs, done.statuses, done.changes) == (1, 1, [])
-    after = await stage.live(REGISTRY)
+    after = await stage.live(GATEWAY)
     assert after.uid != before.uid
     assert (after.body["spec"], after.body["status"]) == (before.body["spec"], before.body["status"])
 
 
 async def test_deleting_a_definition_deletes_no_child_and_all_comes_back(stage: Stage, defined: Api):
     kind = TABLE["Service"]
-    space = stage.id(REGISTRY).namespace
+    space = stage.id(GATEWAY).namespace
     child = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "child", "namespace": space}, "data": {"a": "1"}}
     made = await stage.cluster.apply(child, dry_run=False, force=False)
-    await stage.project(special={REGISTRY: Facts("4be1d07", wrote=True)})
-    before = await stage.live(REGISTRY)
+    await stage.project(special={GATEWAY: Facts("4be1d07", wrote=True)})
+    before = await stage.live(GATEWAY)
     services = [id for id in stage.projection.ids if id.kind == "Service"]
     body = (await defined.get(definition(kind))).body
     await defined.delete(definition(kind))
     async with asyncio.timeout(60):
-        while (await defined.get(definition(kind))).status != 404 or (await defined.get(where(stage, REGISTRY))).status == 200:
+        while (await defined.get(definition(kind))).status != 404 or (await defined.get(where(stage, GATEWAY))).status == 200:
             await asyncio.sleep(0.05)
     await stage.projector.load()
     done = await stage.project(at=LATER)
@@ -133,7 +133,7 @@ async def test_deleting_a_definition_deletes_no_child_and_all_comes_back(stage: 
     async with asyncio.timeout(60):
         while (done := await stage.project(at=LATER)).problems:
             await asyncio.sleep(0.1)
-    assert (await stage.live(REGISTRY)).body["status"] == before.body["status"]
+    assert (await stage.live(GATEWAY)).body["status"] == before.body["status"]
     assert {id for id in await stage.all() if id.kind == "Service"} == set(services)
     config = await stage.cluster.read(ObjectId("", "ConfigMap", space, "child"))
     assert config is not None
@@ -154,17 +154,17 @@ async def test_what_is_no_longer_in_git_goes_and_what_others_made_stays(stage: S
         assert got.status == 201, got.body
     await stage.projector.load()
     fleet = stage.graph.fleet
-    left = {ref: one for ref, one in fleet.resources.items() if ref != REGISTRY}
+    left = {ref: one for ref, one in fleet.resources.items() if ref != GATEWAY}
     smaller = replace(stage, graph=replace(stage.graph, fleet=replace(fleet, resources=left)))
     broken = replace(smaller, graph=replace(smaller.graph, fleet=replace(smaller.graph.fleet, broken=frozenset({Ref("Image", "broken")}))))
     assert (await broken.project()).deleted == 0
-    waiting = await smaller.project(special={REGISTRY: Facts("4be1d07", health={ObjectId("", "Pod", "", "x"): Progressing("ends")})})
+    waiting = await smaller.project(special={GATEWAY: Facts("4be1d07", health={ObjectId("", "Pod", "", "x"): Progressing("ends")})})
     assert waiting.deleted == 0
-    assert await smaller.reason(REGISTRY) == "Removed"
+    assert await smaller.reason(GATEWAY) == "Removed"
     done = await smaller.project()
     assert done.deleted == 1
     assert [why.partition(" ")[0] for why in done.problems.values()] == [f"fleetwright.dev/Image/{hand['metadata']['name']}"]
-    assert await stage.cluster.read(stage.id(REGISTRY)) is None
+    assert await stage.cluster.read(stage.id(GATEWAY)) is None
     for body in (hand, other):
         assert (await defined.delete(path(TABLE["Image"], "", body["metadata"]["name"]))).status == 200
 
@@ -182,19 +182,19 @@ async def test_a_custom_resource_that_another_environment_has_is_left_alone(stag
 
 
 async def test_kubectl_get_tells_at_a_glance(stage: Stage, defined: Api):
-    ill = ObjectId("apps", "Deployment", stage.id(REGISTRY).namespace, "service-registry")
+    ill = ObjectId("apps", "Deployment", stage.id(GATEWAY).namespace, "agent-gateway")
     await stage.project()
     await stage.project(
-        at=LATER, whole=False, special={REGISTRY: Facts("5ce2e18", health={ill: Failed("its progress deadline is exceeded")})}
+        at=LATER, whole=False, special={GATEWAY: Facts("5ce2e18", health={ill: Failed("its progress deadline is exceeded")})}
     )
     kind = TABLE["Service"]
     table = await table_of(defined, f"/apis/{API_VERSION}/namespaces/{ill.namespace}/{kind.plural}")
     heads = [column["name"] for column in table["columnDefinitions"]]
     rows = {row["cells"][0]: dict(zip(heads, row["cells"], strict=True)) for row in table["rows"]}
-    sick = rows["service-registry"]
+    sick = rows["agent-gateway"]
     assert (sick["Ready"], sick["Reason"]) == ("False", "Unhealthy")
-    assert sick["Message"] == "Deployment service-registry: its progress deadline is exceeded"
-    assert {(row["Ready"], row["Reason"]) for name, row in rows.items() if name != "service-registry"} <= {
+    assert sick["Message"] == "Deployment agent-gateway: its progress deadline is exceeded"
+    assert {(row["Ready"], row["Reason"]) for name, row in rows.items() if name != "agent-gateway"} <= {
         ("True", "Unverified"), ("True", "Held"), ("False", "Unplaced")
     }  # fmt: skip
     for one in KINDS:
@@ -217,5 +217,5 @@ async def test_conditions_are_of_the_generation_that_kubectl_waits_for(stage: St
     assert live.body["metadata"]["generation"] == live.body["status"]["observedGeneration"] == 2
     after = await stage.standing(TENANT)
     assert after.revision == "5ce2e18"
-    assert (await stage.standing(REGISTRY)).revision == "4be1d07"
+    assert (await stage.standing(GATEWAY)).revision == "4be1d07"
     assert after.conditions[0].last_transition_time == AT
