@@ -22,7 +22,11 @@ async def test_each_try_is_counted_with_what_came_of_it():
         async with transport.stream("/api/v1/x?watch=true") as response:
             assert response.status == 204
         await transport.close()
-    assert {code: value(metrics, "api_requests_total", verb="PATCH", code=code) for code in ("503", "0", "200")} == {"503": 1, "0": 1, "200": 1}
+    assert {code: value(metrics, "api_requests_total", verb="PATCH", code=code) for code in ("503", "0", "200")} == {
+        "503": 1,
+        "0": 1,
+        "200": 1,
+    }
     assert value(metrics, "api_requests_total", verb="GET", code="404") == 1
     assert value(metrics, "api_requests_total", verb="WATCH", code="204") == 1
     assert value(metrics, "api_request_seconds_count", verb="PATCH") == 3

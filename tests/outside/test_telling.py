@@ -69,13 +69,17 @@ def test_what_is_on_its_way_is_not_told():
 
 
 def test_what_is_blocked_is_told_unless_something_else_tells_it():
-    blocked = [condition(f"s{reason}", "Blocked", "True", reason) for reason in ("ImagePending", "AwaitingWave", "AwaitingApproval", "Paused")]
+    blocked = [
+        condition(f"s{reason}", "Blocked", "True", reason) for reason in ("ImagePending", "AwaitingWave", "AwaitingApproval", "Paused")
+    ]
     assert told(Teller(), *blocked) == [("blocked", "Service/platform/sImagePending is Blocked (ImagePending)")]
 
 
 def test_many_at_once_are_one_message():
     teller = Teller()
-    found = told(teller, *(condition(f"s{number}", "Stalled", "True") for number in range(1000)), condition("web", "Held", "True", "Pinned"))
+    found = told(
+        teller, *(condition(f"s{number}", "Stalled", "True") for number in range(1000)), condition("web", "Held", "True", "Pinned")
+    )
     assert [topic for topic, _ in found] == ["unhealthy", "held"]
     assert found[0][1].startswith("1000 resources are unhealthy: Service/platform/s0, ")
     assert found[0][1].endswith(" and 995 more")
