@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -122,9 +122,77 @@ def test_panels_do_not_lie_on_each_other():
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
-def test_prometheus_takes_the_rules():
-    promtool = shutil.which("promtool")
-    if promtool is None:
+@pytest.fixture
+def promtool(tmp_path: Path) -> Callable[..., str]:
+    program = shutil.which("promtool")
+    if program is None:
         pytest.skip("there is no promtool here (apt-get install prometheus)")
-    checked = subprocess.run([promtool, "check", "rules", ALERTS], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
+
+    def run(*words: str, **content: object) -> str:
+        (tmp_path / "file.yaml").write_text(yaml.safe_dump(content))
+        done = subprocess.run([program, *words, tmp_path / "file.yaml"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    return run
+
+
+def test_prometheus_understands_every_query(promtool):
+    record = [{"record": f"r{place}", "expr": expression.replace("$job", ".+")} for place, (_, expression, _) in enumerate(QUERIES)]
+    assert f"{len(record)} rules found" in promtool("check", "rules", groups=[{"name": "all", "rules": record}])
+
+
+FIRES = {
+    "FleetwrightOperatorAbsent": {"up{job='a'}": "0x60"},
+    "FleetwrightLoopStalled": {"fleetwright_loop_age_seconds{job='a'}": "0+60x60"},
+    "FleetwrightNobodyLeads": {"fleetwright_leading{job='a'}": "0x60"},
+    "FleetwrightRepositoryUnavailable": {"fleetwright_source_age_seconds{job='a'}": "90000x60"},
+    "FleetwrightCommitRefused": {"fleetwright_source_state{job='a',state='rewound'}": "1x60"},
+    "FleetwrightNotAsDesired": {"fleetwright_last_success_age_seconds{job='a'}": "90000x60"},
+    "FleetwrightRunsFail": {"fleetwright_runs_total{job='a',because='resync',ending='failed'}": "0+1x60"},
+    "FleetwrightResourcesStalled": {"fleetwright_resources{job='a',kind='Service',reason='Unplaced'}": "2x60"},
+    "FleetwrightQueueStuck": {"fleetwright_queue_age_seconds{job='a'}": "0+60x60"},
+    "FleetwrightDriftStorm": {"fleetwright_drift_repairs_total{job='a',kind='Deployment'}": "0+60x60"},
+    "FleetwrightConflict": {"fleetwright_conflicts_total{job='a',kind='Deployment'}": "0x30 1x30"},
+    "FleetwrightApiErrors": {
+        "fleetwright_api_requests_total{job='a',verb='GET',code='200'}": "0+10x60",
+        "fleetwright_api_requests_total{job='a',verb='GET',code='503'}": "0+1x60",
+    },
+    "FleetwrightNotificationsStuck": {"fleetwright_notifications_waiting{job='a'}": "3x60"},
+}
+WELL = {
+    "fleetwright_build_info{job='a'}": "1x60",
+    "fleetwright_loop_age_seconds{job='a'}": "0.5x60",
+    "fleetwright_leading{job='a'}": "1x60",
+    "fleetwright_source_age_seconds{job='a'}": "60x60",
+    "fleetwright_source_state{job='a',state='followed'}": "1x60",
+    "fleetwright_source_state{job='a',state='rewound'}": "0x60",
+    "fleetwright_last_success_age_seconds{job='a'}": "60x60",
+    "fleetwright_runs_total{job='a',because='resync',ending='completed'}": "0+1x60",
+    "fleetwright_resources{job='a',kind='Service',reason='Healthy'}": "20x60",
+    "fleetwright_held_guards{job='a'}": "0x60",
+    "fleetwright_queue_age_seconds{job='a'}": "0x60",
+    "fleetwright_drift_repairs_total{job='a',kind='Deployment'}": "0x30 3x30",
+    "fleetwright_conflicts_total{job='a',kind='Deployment'}": "0x60",
+    "fleetwright_api_requests_total{job='a',verb='GET',code='200'}": "0+100x60",
+    "fleetwright_api_requests_total{job='a',verb='GET',code='503'}": "0+1x60",
+    "fleetwright_notifications_waiting{job='a'}": "0x10 2x10 0x40",
+    "fleetwright_paused{job='a'}": "0x60",
+}
+
+
+def an_hour(state: Mapping[str, str], firing: Mapping[str, int]) -> dict[str, object]:
+    """A test of promtool: after an hour in this state exactly these alerts fire, so often."""
+    values = [{"series": name.replace("'", '"'), "values": text} for name, text in state.items()]
+    expected = [{"labels": f'{{alertname="{name}"}}', "value": count} for name, count in firing.items()]
+    ask = {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": "60m", "exp_samples": expected}
+    return {"interval": "1m", "input_series": values, "promql_expr_test": [ask]}
+
+
+def test_each_alert_fires_when_it_should_and_none_does_while_all_is_well(promtool):
+    def without(alert: str) -> Mapping[str, str]:
+        return {name: text for name, text in WELL.items() if not (alert.endswith("Absent") and "build_info" in name)}
+
+    tests = [an_hour(WELL, {}), *(an_hour(without(alert) | state, {alert: 1}) for alert, state in FIRES.items())]
+    promtool("test", "rules", rule_files=[str(ALERTS)], tests=tests)
+    assert FIRES.keys() >= {rule["alert"] for rule in RULES if rule["labels"]["severity"] != "info"}
