@@ -271,6 +271,9 @@ async def test_an_operator_cannot_be_made_to_talk_to_what_only_it_sees(secrets, 
         posted = await post.send(Notification(type="slack", url_from="slack"), LETTER)
         await post.close()
         assert not posted.taken
+        assert "does not take it" not in posted.reason or "this machine itself" in posted.reason, (
+            posted.reason
+        )  # it is not even connected to
         assert receiver.got == []
 
 
