@@ -38,6 +38,10 @@ class _Refused(Exception):
     """It may not be sent; the message says why, without what is secret."""
 
 
+class _Garbled(Exception):
+    """A letter that is none."""
+
+
 class _Request(NamedTuple):
     url: str
     data: bytes
@@ -66,7 +70,9 @@ class HttpPost:
                 return _posted(host, response.status, response.headers.get("Retry-After"))
         except _Refused as refused:
             return Posted(taken=False, reason=str(refused))
-        except (TimeoutError, aiohttp.ClientError, OSError) as fault:
+        except _Garbled:
+            return Posted(taken=False, hopeless=True, reason="what was spooled is no message")
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as fault:
             return Posted(taken=False, reason=f"{host} does not take it: {_said(fault)}")
 
     async def close(self) -> None:
@@ -76,7 +82,7 @@ class HttpPost:
         self._sessions.clear()
 
     def _request(self, target: Notification, letter: Letter) -> _Request:
-        body = orjson.loads(letter.body)
+        body = _body(letter)
         headers = {"Content-Type": "application/json", "User-Agent": "fleetwright", "Idempotency-Key": letter.id}
         match target.type:
             case "webhook":
@@ -152,6 +158,15 @@ class _Guarded(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _body(letter: Letter) -> Mapping[str, str]:
+    """What a letter says; the database may hold anything."""
+    try:
+        body = orjson.loads(letter.body)
+        return {name: str(body[name]) for name in ("fleet", "environment", "topic", "text", "revision", "verdict")}
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise _Garbled from None
 
 
 def signing_key(secret: str) -> bytes:

@@ -15,6 +15,8 @@ VERSION = "fleetwright.dev/notification/v1"
 STATUS_LENGTH = 140
 """Longest description of a commit status (GitHub REST API, "Create a commit status")."""
 _TEXT_LENGTH = 3000
+_LISTED = 50
+"""Entries of one list, such as the fields of a drift."""
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """Slack reads `<!channel>` and links out of a text; these are how it wants them written (Slack, "Formatting text")."""
 
@@ -39,7 +41,7 @@ def content(message: Message, id: str, fleet: str, environment: str, now: dateti
         "text": _cut(message.text, _TEXT_LENGTH),
         "revision": message.revision,
         "verdict": message.verdict,
-        "about": list(message.about),
+        "about": _bounded(list(message.about)),
     }
 
 
@@ -56,6 +58,19 @@ def for_github(body: Mapping[str, Any]) -> dict[str, str]:
         "context": f"fleetwright/{body['environment']}",
         "description": _cut(_seen(body["text"]), STATUS_LENGTH),
     }
+
+
+def _bounded(value: Any) -> Any:
+    """What strangers wrote makes no letter large."""
+    match value:
+        case str():
+            return _cut(value, _TEXT_LENGTH)
+        case list():
+            return [_bounded(inner) for inner in value[:_LISTED]]
+        case Mapping():
+            return {key: _bounded(inner) for key, inner in value.items()}
+        case _:
+            return value
 
 
 def _is_commit(revision: str) -> bool:

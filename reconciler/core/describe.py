@@ -25,6 +25,7 @@ from reconciler.model.manifests import ObjectId
 from reconciler.model.projection import READY
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending
+from reconciler.model.secrecy import redacted
 
 SHORT = 7
 """Digits of a commit that people see."""
@@ -72,7 +73,7 @@ def describe(happening: Happening) -> Description:
 
 
 def as_json(happening: Happening) -> Mapping[str, Any]:
-    """Its fields with names and values that JSON has."""
+    """Its fields with names and values that JSON has, without tokens and passwords."""
     return {field.name: _plain(getattr(happening, field.name)) for field in fields(happening)}
 
 
@@ -145,5 +146,7 @@ def _plain(value: Any) -> Any:
             return {str(key): _plain(inner) for key, inner in value.items()}
         case tuple() | list():
             return [_plain(inner) for inner in value]
+        case str():
+            return redacted(str(value))
         case _:
             return value

@@ -44,8 +44,8 @@ _ENDINGS: Mapping[Ending, tuple[Topic, Verdict]] = {
 }
 """What is told of a run's end. A run that was stale, locked out or cancelled is followed by another."""
 
-_ON_ITS_WAY = frozenset({"Progressing", "Pending", "ImagePending", "Waiting", "RollingOut", "Suspended", "Paused"})
-"""Reasons of Ready for which nobody has to be told: it is not ready yet, or not meant to be."""
+_TOLD_OTHERWISE = frozenset({"AwaitingWave", "AwaitingApproval", "Paused"})
+"""Reasons of Blocked that the run, the approval and the pause tell."""
 
 Verdict = Literal["", "pending", "success", "failure"]
 """What becomes of a commit, as far as that is known; empty where it is not about one."""
@@ -165,15 +165,17 @@ def _ended(run: RunEnded, about: tuple[Mapping[str, Any], ...]) -> Message:
 
 
 def _condition(changed: ConditionChanged, about: tuple[Mapping[str, Any], ...]) -> Message | None:
-    text, subject, on = redacted(condition(changed)), f"{changed.ref} {changed.type}", changed.status == "True"
+    """Stalled is what is wrong, Ready that it is over; what is only on its way is neither."""
+    text, on = redacted(condition(changed)), changed.status == "True"
+    stands, subject = f"{changed.ref} {READY}", f"{changed.ref} {changed.type}"
     match changed.type:
-        case "Ready" if changed.status != "Unknown":
-            if on:
-                return Message("healthy", subject, text, f"{_OFF}unhealthy", about=about)
-            return None if changed.reason in _ON_ITS_WAY else Message("unhealthy", subject, text, changed.reason, about=about)
+        case "Stalled" if on:
+            return Message("unhealthy", stands, text, changed.reason, about=about)
+        case "Ready" if on:
+            return Message("healthy", stands, text, f"{_OFF}unhealthy", about=about)
         case "Held" if on or changed.before:
             return Message("held", subject, text, f"{changed.status} {changed.message}", about=about)
-        case "Blocked" if on:
+        case "Blocked" if on and changed.reason not in _TOLD_OTHERWISE:
             return Message("blocked", subject, text, f"{changed.reason} {changed.message}", about=about)
         case _:
             return None

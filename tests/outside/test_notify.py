@@ -225,6 +225,7 @@ async def test_the_loop_turns_by_itself(desk):
         while not receiver.got:
             await asyncio.sleep(0.01)
         running.cancel()
+        await asyncio.wait([running])
 
 
 async def test_a_target_that_is_no_longer_declared_gets_nothing(desk):
@@ -270,6 +271,9 @@ async def test_an_operator_cannot_be_made_to_talk_to_what_only_it_sees(secrets, 
         posted = await post.send(Notification(type="slack", url_from="slack"), LETTER)
         await post.close()
         assert not posted.taken
+        assert "does not take it" not in posted.reason or "this machine itself" in posted.reason, (
+            posted.reason
+        )  # it is not even connected to
         assert receiver.got == []
 
 
@@ -303,3 +307,24 @@ async def test_a_certificate_that_nobody_knows_is_not_trusted(secrets, tmp_path)
             assert posted.taken is taken, posted
             assert taken or "certificate" in posted.reason
         assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"text": 1}', "\x00"])
+async def test_a_letter_that_is_none_stops_nothing(desk, secrets, body):
+    async with receiving() as receiver:
+        desk.herald.aim({"ops": hook(receiver)})
+        desk.outbox.put([Letter("broken", "ops", body, NOON, NOON)], {}, NOON)
+        await desk.tell(ended(Ending.FAILED))
+        assert [value["topic"] for value in receiver.values] == ["failed"]
+    assert desk.outbox.waiting() == 0
+
+
+async def test_what_strangers_wrote_makes_no_letter_large_and_carries_no_token(desk):
+    async with receiving() as receiver:
+        desk.herald.aim({"ops": hook(receiver)})
+        await desk.tell(
+            ended(Ending.FAILED, message="https://ana:hunter2@git.example " + "x" * 1_000_000),
+            drift("web", *(f"/f{n}" for n in range(5000))),
+        )
+        assert max(map(len, receiver.bodies)) < 20_000
+        assert b"hunter2" not in b"".join(receiver.bodies)

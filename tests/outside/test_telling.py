@@ -45,7 +45,7 @@ def test_a_failure_is_told_once_and_its_end_as_well():
 
 def test_only_the_last_word_counts():
     assert topics(Teller(), ended(Ending.BLOCKED), ended()) == ["applied"]
-    assert topics(Teller(), condition("web", "Ready", "False"), condition("web", "Ready", "True", "Healthy", before="False")) == []
+    assert topics(Teller(), condition("web", "Stalled", "True"), condition("web", "Ready", "True", "Healthy", before="False")) == []
 
 
 @pytest.mark.parametrize("ending", [Ending.LOCKED, Ending.STALE, Ending.CANCELLED])
@@ -55,24 +55,35 @@ def test_a_run_that_is_followed_by_another_is_not_told(ending):
 
 def test_an_unhealthy_service_and_its_recovery_are_told():
     teller = Teller()
-    assert told(teller, condition("web", "Ready", "False", "Crashing", "exit code 1")) == [
-        ("unhealthy", "Service/platform/web is not Ready (Crashing): exit code 1")
+    assert told(teller, condition("web", "Stalled", "True", "Unhealthy", "exit code 1")) == [
+        ("unhealthy", "Service/platform/web is Stalled (Unhealthy): exit code 1")
     ]
-    assert topics(teller, condition("web", "Ready", "False", "Crashing", "exit code 1, 7 times")) == []
+    assert topics(teller, condition("web", "Stalled", "True", "Unhealthy", "exit code 1, 7 times")) == []
+    assert topics(teller, condition("web", "Stalled", "False", "NotStalled"), condition("web", "Ready", "False", "RollingOut")) == []
     assert topics(teller, condition("web", "Ready", "True", "Healthy")) == ["healthy"]
+    assert topics(teller, condition("web", "Ready", "False", "RollingOut"), condition("web", "Ready", "True", "Healthy")) == []
 
 
 def test_what_is_on_its_way_is_not_told():
-    assert topics(Teller(), condition("web", "Ready", "False", "Progressing"), condition("web", "Progressing", "True")) == []
+    assert topics(Teller(), condition("web", "Ready", "False", "RollingOut"), condition("web", "Progressing", "True")) == []
+
+
+def test_what_is_blocked_is_told_unless_something_else_tells_it():
+    blocked = [
+        condition(f"s{reason}", "Blocked", "True", reason) for reason in ("ImagePending", "AwaitingWave", "AwaitingApproval", "Paused")
+    ]
+    assert told(Teller(), *blocked) == [("blocked", "Service/platform/sImagePending is Blocked (ImagePending)")]
 
 
 def test_many_at_once_are_one_message():
     teller = Teller()
-    found = told(teller, *(condition(f"s{number}", "Ready", "False") for number in range(1000)), condition("web", "Held", "True", "Pinned"))
+    found = told(
+        teller, *(condition(f"s{number}", "Stalled", "True") for number in range(1000)), condition("web", "Held", "True", "Pinned")
+    )
     assert [topic for topic, _ in found] == ["unhealthy", "held"]
     assert found[0][1].startswith("1000 resources are unhealthy: Service/platform/s0, ")
     assert found[0][1].endswith(" and 995 more")
-    assert topics(teller, *(condition(f"s{number}", "Ready", "False") for number in range(1000))) == []
+    assert topics(teller, *(condition(f"s{number}", "Stalled", "True") for number in range(1000))) == []
 
 
 def test_repairs_are_summed_up_and_each_sum_is_told():
@@ -123,7 +134,7 @@ def test_no_token_is_told():
 def test_no_word_is_said_twice_in_a_row(steps):
     teller, heard = Teller(), {}
     for name, status, flush in steps:
-        teller.hear(condition(name, "Ready", status))
+        teller.hear(condition(name, "Ready", status) if status == "True" else condition(name, "Stalled", "True"))
         if flush:
             for message in teller.news(NOON).messages:
                 assert heard.get(message.subject) != message.topic

@@ -173,6 +173,19 @@ def test_slow_clients_are_ended_and_hold_up_nobody(server):
         plug.close()
 
 
+def test_there_are_never_more_connections_than_said_and_the_newest_get_in(state):
+    app = web(state, Metrics("v", "e", state).page, Hooks(lambda _: None))
+    with Server(app, port=0, deadline=3600, connections=8, poll=0.02) as server:
+        plugs = [socket.create_connection(server.address, timeout=20) for _ in range(30)]
+        assert get(server, "/livez")[0] == 200
+        assert len(server._http._open) <= 8
+        assert [heard(plug) for plug in plugs[:23]] == [b""] * 23  # ended by the server
+        plugs[-1].sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+        assert heard(plugs[-1]).startswith(b"HTTP/1.1 200")
+        for plug in plugs:
+            plug.close()
+
+
 def test_a_body_that_says_it_is_huge_is_not_read(server):
     head = b"POST /hooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     assert spoken(server, head % 1_000_000_000).startswith(b"HTTP/1.1 413 ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import traceback
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -97,7 +98,9 @@ def _safe(value: Any, depth: int = 0) -> Any:
             return {redacted(str(key)): _safe(inner, depth + 1) for key, inner in value.items()}
         case list() | tuple() if depth < _DEPTH:
             return [_safe(inner, depth + 1) for inner in value]
-        case bool() | int() | float() | None:
+        case bool() | int() | None:
+            return value
+        case float() if math.isfinite(value):
             return value
         case _:
             return redacted(str(value))[:LONGEST]
