@@ -1,7 +1,8 @@
 """Any conformant Kubernetes API server as a target."""
 
 from reconciler.adapters.cluster.cluster import KubernetesCluster, connect
-from reconciler.adapters.cluster.kubeconfig import Access, access
+from reconciler.adapters.cluster.kubeconfig import Access, access, inside
+from reconciler.adapters.cluster.speaking import Acting
 from reconciler.adapters.cluster.transport import Pace
 
-__all__ = ["Access", "KubernetesCluster", "Pace", "access", "connect"]
+__all__ = ["Access", "Acting", "KubernetesCluster", "Pace", "access", "connect", "inside"]
