@@ -33,7 +33,7 @@ def confinement(kinds: Iterable[Kind]) -> tuple[dict[str, Any], ...]:
         "matchConstraints": {"resourceRules": _resources(known)},
         "matchConditions": [{"name": "ours", "expression": _ours()}],
         "variables": _variables(known),
-        "validations": [{"expression": expression, "message": message} for expression, message in _validations()],
+        "validations": [{"expression": expression, "message": message, "reason": "Forbidden"} for expression, message in _validations()],
     }
     binding = {"policyName": OPERATOR, "validationActions": ["Deny"]}
     return (

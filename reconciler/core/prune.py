@@ -1,4 +1,7 @@
-"""Prune: which live objects of ours nobody declares any more. What is broken, kept, unplaced or waits for a build stays."""
+"""Prune: which live objects of ours nobody declares any more. What is broken, kept, unplaced or waits for a build stays.
+
+An object that we applied is ours though the inventory does not know it: a writer that lost the Lease may create what it had planned.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,6 @@ def prune(graph: Graph, desired: dict[ObjectId, Manifest], world: World, options
 def _delete(graph: Graph, observed: Observed, world: World, options: Options) -> Iterator[Delete]:
     owner = owner_of(observed.body["metadata"]["labels"])
     if options.only and str(owner) not in options.only:
-        return
-    if world.inventory.exists and observed.id not in world.inventory.entries:
         return
     if stays(graph, owner, options):
         return

@@ -30,23 +30,30 @@ async def write(cluster: Cluster, step: Create | Update, revision: str) -> tuple
 
 
 async def _update(cluster: Cluster, step: Update, revision: str) -> Answer:
-    observed, answer = step.observed, None
-    if step.strips:
-        answer = await cluster.patch_managers(observed, step.strips)
-        if isinstance(answer, Accepted):
-            observed = _seen(step.manifest.id, answer.body)
+    observed, before, strips, answer = step.observed, _ours(step.observed), step.strips, None
     for _ in range(TRIES):
-        answer = await cluster.apply(_body(step.manifest.body, revision, observed), dry_run=False, force=True)
-        if not (isinstance(answer, Refused) and answer.status == 409):
-            return answer
+        if strips:
+            answer = await cluster.patch_managers(observed, strips)
+            if isinstance(answer, Accepted):
+                observed = _seen(step.manifest.id, answer.body)
+                before = _ours(observed)
+            strips = strips if _is_conflict(answer) else ()
+        if not strips:
+            answer = await cluster.apply(_body(step.manifest.body, revision, observed), dry_run=False, force=True)
+            if not _is_conflict(answer):
+                return answer
         now = await cluster.read(step.manifest.id)
         if now is None or now.uid != step.observed.uid:
             return Refused(409, "Conflict", "it was replaced while this ran; plan again")
-        if not step.strips and _ours(now) != _ours(step.observed):
+        if _ours(now) != before:
             return Refused(409, "Conflict", "somebody changed it while this ran; plan again")
         observed = now
     assert answer is not None
     return answer
+
+
+def _is_conflict(answer: Answer) -> bool:
+    return isinstance(answer, Refused) and answer.status == 409
 
 
 def _ours(observed: Observed) -> Any:
@@ -54,7 +61,7 @@ def _ours(observed: Observed) -> Any:
 
 
 async def remove(cluster: Cluster, step: Delete) -> Outcome:
-    """Deletes exactly the object that was planned: same uid, still ours."""
+    """Deletes exactly the object that was planned: same uid, still ours, and what is ours of it unchanged."""
     observed: Observed | None = step.observed
     for _ in range(TRIES):
         assert observed is not None
@@ -68,6 +75,8 @@ async def remove(cluster: Cluster, step: Delete) -> Outcome:
                     return Outcome(step.observed.id, "delete", Status.DONE, "it was gone already", step.owner)
                 if not is_ours(observed.body):
                     return Outcome(step.observed.id, "delete", Status.SKIPPED, "it is no longer ours", step.owner)
+                if _ours(observed) != _ours(step.observed):
+                    return Outcome(step.observed.id, "delete", Status.FAILED, "somebody changed it while this ran; plan again", step.owner)
             case Refused():
                 return Outcome(step.observed.id, "delete", Status.FAILED, f"{answer.status} {answer.reason}: {answer.message}", step.owner)
     return Outcome(step.observed.id, "delete", Status.FAILED, "it changes faster than it can be deleted", step.owner)

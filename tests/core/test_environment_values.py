@@ -25,10 +25,18 @@ def test_a_value_that_fits_is_no_finding() -> None:
     ("value", "default", "given", "extra", "says"),
     [
         ("REPLICAS", "2", "-3", '  replicas: "${env.REPLICAS}"\n', "must be at least 0, not `-3`"),
-        ("FIRST", "s1", "Number One", '  dependsOn: ["${env.FIRST}"]\n', "`Number One` is not a name, or `tenant/name`: lower-case letters"),
+        (
+            "FIRST",
+            "s1",
+            "Number One",
+            '  dependsOn: ["${env.FIRST}"]\n',
+            "`Number One` is not a name, or `tenant/name`: lower-case letters",
+        ),
     ],
 )
-def test_a_value_that_does_not_fit_keeps_the_spec_and_says_why_in_words(value: str, default: str, given: str, extra: str, says: str) -> None:
+def test_a_value_that_does_not_fit_keeps_the_spec_and_says_why_in_words(
+    value: str, default: str, given: str, extra: str, says: str
+) -> None:
     (finding,) = found(value, default, given, extra)
     assert (finding.code, finding.place.line, finding.subject) == ("ENV002", 11, S0)
     assert finding.message.startswith(f"test gives {value} = ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.adapters.memory import MemoryCluster, MemoryStore
+from reconciler.adapters.memory.players import nobody
 from reconciler.core.home import NAMESPACE
 from reconciler.core.installation import Part, Running, installation
 from reconciler.flow.fan import Stop
@@ -99,6 +100,7 @@ async def test_a_refusal_ends_it_and_is_told(site: Site):
 
 
 async def test_a_definition_that_is_never_served_is_told(site: Site):
+    site.store.play(nobody)
     done = await site.install(installation(KINDS, None, [Part.CRDS])[:1])
     assert done.written == 1
     assert "not served" in next(iter(done.failed.values()))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+
+from multidict import CIMultiDict
 
 from reconciler.adapters.cluster.addresses import object_path
 from reconciler.model.fleet import SYSTEM_NAMESPACE
@@ -26,9 +28,12 @@ class Account:
         self._api = api
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    async def ask(self, method: str, path: str, body: Any = None, kind: str = "application/json", user: str = "") -> Answer:
-        """One request; `user` is impersonated."""
-        headers = {**self._headers, "Content-Type": kind, **({"Impersonate-User": user} if user else {})}
+    async def ask(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json", user: str = "", groups: Iterable[str] = ()
+    ) -> Answer:
+        """One request; `user` is impersonated, as one of `groups`."""
+        headers = CIMultiDict({**self._headers, "Content-Type": kind, **({"Impersonate-User": user} if user else {})})
+        headers.extend(("Impersonate-Group", group) for group in groups)
         async with self._api.session.request(method, self._api.server + path, json=body, headers=headers) as got:
             return Answer(got.status, await got.json(content_type=None))
 

@@ -6,17 +6,15 @@ import asyncio
 
 import pytest
 
-from reconciler.adapters.cluster.addresses import object_path
 from reconciler.core.crds import crds
-from reconciler.core.home import OPERATOR
-from reconciler.core.installation import Part, installation
 from reconciler.kinds import KINDS
-from reconciler.model.manifests import MANAGER, identify
+from reconciler.model.manifests import MANAGER
 from tests.engines.binaries import Tier
 from tests.engines.client import Api
 from tests.engines.cluster import Cluster
-from tests.operator.accounts import account, config
+from tests.operator.corner import install
 from tests.operator.resources import definition, served
+from tests.operator.story import Story, told
 
 
 @pytest.fixture
@@ -39,13 +37,9 @@ async def installed(cluster: Cluster, api: Api) -> Api:
     return api
 
 
-async def install(api: Api) -> None:
-    """Installs definitions and rights, and waits until the server has taken them up."""
-    for body in installation(KINDS, None, [Part.CRDS, Part.RBAC]):
-        got = await api.apply(object_path(identify(body)), dict(body), manager=MANAGER, query="&force=true&fieldValidation=Strict")
-        assert got.status in (200, 201), got.body["message"]
-    for kind in KINDS:
-        await served(api, kind)
-    async with account(api, OPERATOR) as operator, asyncio.timeout(30):
-        while "own namespaces only" not in (await operator.apply(config("default"), query="&dryRun=All")).body.get("message", ""):
-            await asyncio.sleep(0.1)
+@pytest.fixture(scope="session")
+def story(cluster: Cluster) -> Story:
+    """What happened to the whole fleet."""
+    if cluster.tier is not Tier.REAL:
+        pytest.skip(f"{cluster.tier} has no RBAC and no admission policies: this needs a kube-apiserver")
+    return asyncio.run(told(cluster))

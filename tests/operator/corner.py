@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 
+from reconciler.adapters.cluster.addresses import object_path
 from reconciler.adapters.cluster.credentials import Token
 from reconciler.adapters.cluster.kubeconfig import Access
+from reconciler.core.home import OPERATOR
+from reconciler.core.installation import Part, installation
 from reconciler.core.plan import Revision
 from reconciler.core.world import Options
 from reconciler.flow.apply import Settings, apply
@@ -16,15 +19,15 @@ from reconciler.flow.equality import Equality
 from reconciler.flow.fan import Stop
 from reconciler.flow.planning import Planned, make_plan
 from reconciler.kinds import KINDS
-from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, ObjectId, Observed
+from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGER, SHAPES, ObjectId, Observed, identify
 from reconciler.model.result import Result
 from reconciler.ports import Cluster
 from tests.engines.client import Api
 from tests.engines.cluster import Cluster as Server
 from tests.fleets import Repo
 from tests.flow.conftest import Heard
-from tests.operator.accounts import TOKENS
-from tests.operator.resources import ROOT
+from tests.operator.accounts import TOKENS, account, config
+from tests.operator.resources import ROOT, served
 
 _TARGET = "      target: {kubernetes: {kubeconfig: .fleet/trial/kubeconfig, simulated: true}}\n"
 
@@ -95,3 +98,15 @@ async def token(api: Api, name: str) -> str:
 def access(server: Server, token: str) -> Access:
     """Access to a server by a token."""
     return Access("kubernetes, the operator", server.url, Token(token), authority=server.authority.read_text())
+
+
+async def install(api: Api) -> None:
+    """Installs definitions and rights, and waits until the server has taken them up."""
+    for body in installation(KINDS, None, [Part.CRDS, Part.RBAC]):
+        got = await api.apply(object_path(identify(body)), dict(body), manager=MANAGER, query="&force=true&fieldValidation=Strict")
+        assert got.status in (200, 201), got.body["message"]
+    for kind in KINDS:
+        await served(api, kind)
+    async with account(api, OPERATOR) as operator, asyncio.timeout(30):
+        while "own namespaces only" not in (await operator.apply(config("default"), query="&dryRun=All")).body.get("message", ""):
+            await asyncio.sleep(0.1)

@@ -2,7 +2,8 @@
 
 from reconciler.adapters.cluster.cluster import KubernetesCluster, connect
 from reconciler.adapters.cluster.credentials import identify
-from reconciler.adapters.cluster.kubeconfig import Access, access
+from reconciler.adapters.cluster.kubeconfig import Access, access, inside
+from reconciler.adapters.cluster.speaking import Acting
 from reconciler.adapters.cluster.transport import Pace
 
-__all__ = ["Access", "KubernetesCluster", "Pace", "access", "connect", "identify"]
+__all__ = ["Access", "Acting", "KubernetesCluster", "Pace", "access", "connect", "identify", "inside"]

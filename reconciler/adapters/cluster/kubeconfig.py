@@ -19,7 +19,8 @@ from reconciler.adapters.cluster.credentials import Basic, Certificate, Exec, Li
 from reconciler.ports import Unreachable
 
 _CONTEXTS = "see `kubectl config get-contexts`, and name one with `context` in fleet.yaml or with `kubectl config use-context`"
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod has the token of its account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Access:
     certificate: Certificate | None = field(default=None, repr=False)
     authority: str | None = None
     """Certificates (PEM) that sign the server's; None means those of the system."""
+    authority_file: Path | None = None
+    """Where they stand, and may change."""
     insecure: bool = False
     server_name: str | None = None
     proxy: str | None = None
@@ -66,8 +69,8 @@ def access(environ: Mapping[str, str], kubeconfig: str | None = None, context: s
     files = [path for path in paths if path.is_file()]
     if not files and kubeconfig is not None:
         raise Unreachable(f"there is no kubeconfig at {kubeconfig}", "correct `kubeconfig` in fleet.yaml, or take it out")
-    if not files and environ.get("KUBERNETES_SERVICE_HOST") and (_SERVICE_ACCOUNT / "token").is_file():
-        return _inside(environ)
+    if not files and (found := inside(environ)):
+        return found
     if not files:
         told = ", ".join(str(path) for path in paths)
         raise Unreachable(f"there is no kubeconfig (looked for {told})", "set KUBECONFIG, or start a trial cluster with `./dev up`")
@@ -83,7 +86,7 @@ def _joined(files: list[Path]) -> str:
 
 
 def _paths(environ: Mapping[str, str], kubeconfig: str | None) -> list[Path]:
-    home = Path(environ.get("HOME") or "~").expanduser()
+    home = Path(environ.get("HOME") or "/")  # containers run as users that no file of users knows
     if kubeconfig is not None:
         return [_under(home, kubeconfig)]
     listed = [_under(home, part) for part in environ.get("KUBECONFIG", "").split(":") if part]
@@ -144,6 +147,7 @@ def _chosen(merged: _Merged, context: str | None, environ: Mapping[str, str], fi
         tokens=_tokens(user, cluster, environ, files, name),
         certificate=_certificate(user),
         authority=_pem(cluster, "certificate-authority"),
+        authority_file=_file(cluster, "certificate-authority"),
         insecure=cluster.value.get("insecure-skip-tls-verify") is True,
         server_name=cluster.value.get("tls-server-name"),
         proxy=cluster.value.get("proxy-url"),
@@ -197,12 +201,18 @@ def _pem(entry: _Entry, name: str) -> str | None:
     try:
         if data := entry.value.get(name + "-data"):
             return base64.b64decode("".join(data.split()), validate=True).decode()
-        if path := entry.value.get(name):
-            return Path(entry.folder, path).read_text()
+        if path := _file(entry, name):
+            return path.read_text()
     except (OSError, ValueError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is not base64 of PEM"
         raise Unreachable(f"the kubeconfig's {name} cannot be read: {why}", "`kubectl config view` says more") from None
     return None
+
+
+def _file(entry: _Entry, name: str) -> Path | None:
+    """The file of PEM given by path, where there is no PEM in the kubeconfig itself."""
+    path = entry.value.get(name)
+    return Path(entry.folder, path) if path and not entry.value.get(name + "-data") else None
 
 
 def _impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -210,9 +220,19 @@ def _impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return (*single, *(("Impersonate-Group", group) for group in user.get("as-groups") or ()))
 
 
-def _inside(environ: Mapping[str, str]) -> Access:
-    """From inside a pod, as its service account."""
-    host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
-    authority = (_SERVICE_ACCOUNT / "ca.crt").read_text()
+def inside(environ: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> Access | None:
+    """Access from inside a pod, as its service account (Kubernetes: Accessing the API from a Pod); None elsewhere.
+
+    The token in the folder is renewed before it ends, and so are the certificates: both are read again when they are refused.
+    Raises Unreachable where the folder is not whole.
+    """
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT") or "443"
+    if not host or not (folder / "token").is_file():
+        return None
+    file = folder / "ca.crt"
+    try:
+        authority = file.read_text()
+    except OSError as fault:
+        raise Unreachable(f"the pod's {file} cannot be read: {fault.strerror}", "mount the whole token of the service account") from None
     address = f"[{host}]" if ":" in host else host
-    return Access("kubernetes, this pod's cluster", f"https://{address}:{port}", TokenFile(_SERVICE_ACCOUNT / "token"), authority=authority)
+    return Access("kubernetes, this pod's cluster", f"https://{address}:{port}", TokenFile(folder / "token"), None, authority, file)

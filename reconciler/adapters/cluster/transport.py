@@ -20,7 +20,7 @@ from reconciler.adapters.cluster import failures
 from reconciler.adapters.cluster.credentials import Certificate, Identity, identify, renewable
 from reconciler.adapters.cluster.kubeconfig import Access
 from reconciler.adapters.cluster.openings import Openings
-from reconciler.adapters.cluster.route import proxy, tls_context
+from reconciler.adapters.cluster.route import Trust, proxy, tls_context
 
 CONNECTIONS = 50
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -31,6 +31,7 @@ _FIRST_TRIES = 5
 _LONGEST_WAIT = 60.0
 _FAREWELL = 0.1
 """What a TLS connection that was cut short needs to end; aiohttp does not wait for it."""
+_DISTRUST = (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)
 _FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
 
@@ -68,6 +69,7 @@ class _Door:
     identity: Identity
     session: aiohttp.ClientSession
     headers: Mapping[str, str]
+    authority: str | None
 
     def headed(self, content: str | None, accept: str | None, user: str | None) -> dict[str, str]:
         """The headers of one request."""
@@ -83,7 +85,8 @@ class Transport:
         self.pace = pace
         self._tell: OnRequest = on_request or _nobody
         self._door: _Door | None = None
-        self._sessions: dict[Certificate | None, aiohttp.ClientSession] = {}
+        self._trust = Trust(access)
+        self._sessions: dict[tuple[Certificate | None, str | None], aiohttp.ClientSession] = {}
         self._renewal = asyncio.Lock()
         self._openings = Openings()
         self._cut_short = False
@@ -115,6 +118,9 @@ class Transport:
                 raise
             except _FAULTS as fault:
                 self._tell(method, 0, time.monotonic() - began)
+                if await self._trusts_anew(fault, door):
+                    door = await self._open()
+                    continue
                 ambiguous |= not isinstance(fault, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
                 await self._endure(fault, tries, deadline, ambiguous=ambiguous)
                 continue
@@ -137,11 +143,16 @@ class Transport:
         door = await self._open()
         limits = aiohttp.ClientTimeout(total=None, sock_connect=self.pace.connect, sock_read=self.pace.silence)
         began = time.monotonic()
-        async with self._openings.begun(door.session.get(self._url(path), headers=door.headers, timeout=limits, **self._route)) as response:
-            self._tell("WATCH", response.status, time.monotonic() - began)
-            if response.status == 401:
-                await self._reopen(door, again=False)
-            yield response
+        opening = door.session.get(self._url(path), headers=door.headers, timeout=limits, **self._route)
+        try:
+            async with self._openings.begun(opening) as response:
+                self._tell("WATCH", response.status, time.monotonic() - began)
+                if response.status == 401:
+                    await self._reopen(door, again=False)
+                yield response
+        except _DISTRUST as fault:
+            await self._trusts_anew(fault, door)
+            raise
 
     async def close(self) -> None:
         """Close all connections."""
@@ -176,6 +187,17 @@ class Transport:
             return self._door
         return await self._renew(self._door)
 
+    async def _trusts_anew(self, fault: BaseException, door: _Door) -> bool:
+        """Whether the server's certificate was refused by certificates that have been renewed since."""
+        if not isinstance(fault, _DISTRUST):
+            return False
+        await asyncio.to_thread(self._trust.read_again)
+        if door.authority == self._trust.authority:
+            return False
+        if self._door is door:
+            self._door = None
+        return True
+
     async def _reopen(self, refused: _Door, *, again: bool) -> _Door:
         """Other credentials than those that were refused, asked for once by all who find them wanting."""
         if again or not renewable(self.access.tokens):
@@ -187,20 +209,22 @@ class Transport:
             if self._door is None or self._door is old:
                 identity = await identify(self.access.tokens)
                 session = self._session(identity.certificate or self.access.certificate)
-                self._door = _Door(identity, session, {"Authorization": identity.authorization} if identity.authorization else {})
+                headers = {"Authorization": identity.authorization} if identity.authorization else {}
+                self._door = _Door(identity, session, headers, self._trust.authority)
             return self._door
 
     def _session(self, certificate: Certificate | None) -> aiohttp.ClientSession:
-        """The session of this client certificate; those of earlier ones stay open for what still runs on them."""
-        if certificate not in self._sessions:
-            connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls_context(self.access, certificate))
+        """The session of this client certificate and this trust; those of earlier ones stay open for what still runs on them."""
+        key = certificate, self._trust.authority
+        if key not in self._sessions:
+            connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls_context(self.access, self._trust.authority, certificate))
             headers = CIMultiDict([("Accept", "application/json"), ("User-Agent", "fleetwright"), *self.access.headers])
             limits = aiohttp.ClientTimeout(total=None, sock_connect=self.pace.connect, sock_read=self.pace.answer)
             session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=limits)
             # aiohttp would send a PUT or DELETE again unasked when a kept connection breaks, and its 409 or 404 would look like the first answer.
             session._retry_connection = False  # noqa: SLF001
-            self._sessions[certificate] = session
-        return self._sessions[certificate]
+            self._sessions[key] = session
+        return self._sessions[key]
 
 
 def _nobody(_method: str, _status: int, _seconds: float) -> None:

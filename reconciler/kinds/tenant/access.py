@@ -56,12 +56,12 @@ def access(tenant: TenantSpec, namespace: str) -> Iterator[dict[str, Any]]:
 
 
 def _account() -> tuple[Right, ...]:
-    """All that services and tasks render, by API group."""
+    """To write all that services and tasks render, by API group. Reading is the operator's."""
     groups: dict[str, list[str]] = {}
     for (group, _), shape in SHAPES.items():
         if Stage.WORKLOADS in shape.stages:
             groups.setdefault(group, []).append(shape.plural)
-    return tuple(Right(group, tuple(sorted(plurals)), (*READ, *APPLY)) for group, plurals in sorted(groups.items()))
+    return tuple(Right(group, tuple(sorted(plurals)), APPLY) for group, plurals in sorted(groups.items()))
 
 
 def _roles() -> Iterator[tuple[str, tuple[Right, ...]]]:

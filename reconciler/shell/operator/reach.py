@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 from math import isinf
 from pathlib import Path
 
-from reconciler.adapters.cluster import Access, KubernetesCluster, access, identify
+from reconciler.adapters.cluster import Access, KubernetesCluster, access, identify, inside
 from reconciler.adapters.cluster.transport import OnRequest
 from reconciler.adapters.waker import Login
 from reconciler.core.acting import acting
 from reconciler.model.fleet import Environment
 from reconciler.shell.refusal import Refusal
-
-_IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
 def reach(environment: Environment, environ: Mapping[str, str], root: Path) -> Access:
@@ -23,8 +21,9 @@ def reach(environment: Environment, environ: Mapping[str, str], root: Path) -> A
     target = environment.target.kubernetes
     if target is None:
         raise Refusal(f"environment {environment.name} is no Kubernetes cluster", "an operator needs one; choose another with --env")
-    if _IN_CLUSTER in environ:
-        return access(environ)
+    pod = inside(environ)
+    if pod is not None:
+        return pod
     return access(environ, str(root / target.kubeconfig) if target.kubeconfig else None, target.context)
 
 
