@@ -106,13 +106,19 @@ class Sync(Spec):
 SshKey = Annotated[
     str,
     Field(
+        title="a public key as `ssh-keygen` writes it, on one line",
         pattern=r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]+=*( [^\x00-\x1f]*)?$",
         max_length=4096,
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK0wmN/Cr3JXqmLW7u+g9pTh+wyqDHpSQEIQczXkVx9q ana@acme.example"],
     ),
 ]
 """A public key as `ssh-keygen` writes it; the comment says whose it is."""
-GpgKey = Annotated[str, Field(pattern=r"^-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n", max_length=65536)]
+GpgKey = Annotated[
+    str,
+    Field(
+        title="public keys as `gpg --armor --export` writes them", pattern=r"^-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n", max_length=65536
+    ),
+]
 """Public keys as `gpg --armor --export` writes them."""
 
 
@@ -189,15 +195,43 @@ Topic = Literal[
     "begun", "applied", "failed", "blocked", "held", "approval", "unhealthy", "healthy", "conflict", "drift", "source", "paused"
 ]
 """What a notification is about."""
-SecretFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=253, examples=["operations-webhook"])]
+SecretFile = Annotated[
+    str,
+    Field(
+        title="the name of a file: letters, digits, `.`, `_` and `-`",
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$",
+        max_length=253,
+        examples=["operations-webhook"],
+    ),
+]
 """A key of the Secret that the operator has as a folder (`fleetwright-notifications`). Never a value."""
 WebAddress = Annotated[
-    str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@#]*)?$", max_length=2000, examples=["https://hooks.example.com/fleet"])
+    str,
+    Field(
+        title="an address that begins with `https://`, without a password in it",
+        pattern=r"^https?://[^\s/@?#]+(/[^\s@#]*)?$",
+        max_length=2000,
+        examples=["https://hooks.example.com/fleet"],
+    ),
 ]
 """An address without a password in it. `http` is for the trial's own machine only."""
-HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=253, examples=["alerts.monitoring.svc"])]
+HostName = Annotated[
+    str,
+    Field(
+        title="the name or address of a host",
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$",
+        max_length=253,
+        examples=["alerts.monitoring.svc"],
+    ),
+]
 Repository = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-]$", max_length=140, examples=["acme/fleet"])
+    str,
+    Field(
+        title="a repository on GitHub, as `owner/name`",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-]$",
+        max_length=140,
+        examples=["acme/fleet"],
+    ),
 ]
 
 _NEEDS = {"webhook": ("secret",), "slack": ("url_from",), "github": ("secret", "repository")}
