@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from reconciler.core.guard import taken_down
 from reconciler.core.health import Failed, Progressing
 from reconciler.core.refusals import fix
+from reconciler.flow.lease import is_operator
 from reconciler.model.manifests import ObjectId
 from reconciler.model.plan import Block, Delete, Plan, Update
 from reconciler.model.result import Outcome, Status
@@ -48,6 +49,11 @@ def blocked(blocks: tuple[Block, ...]) -> str:
 
 def locked(holder: str) -> str:
     """Somebody else writes."""
+    if is_operator(holder):
+        return (
+            f"The {holder} holds the Lease of this environment, and writes what git says. Nothing was written. "
+            "Push a commit, or stop it first: fleet runs shows what it does, fleet pause keeps it from writing."
+        )
     return f"{holder} holds the Lease of this environment. Nothing was written. Wait for it to end, or let it do the work."
 
 

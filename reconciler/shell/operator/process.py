@@ -22,6 +22,7 @@ from reconciler.adapters.waker import Waker
 from reconciler.core.describe import describe
 from reconciler.flow.fan import Stop
 from reconciler.flow.herald import Herald
+from reconciler.flow.lease import operator_named
 from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.operator import Operator
 from reconciler.flow.operator.state import Outfit
@@ -124,7 +125,7 @@ class Process:
         wishes = self._wishes
         return Outfit(
             environment=wishes.environment,
-            holder=f"operator {os.environ.get('POD_NAME') or socket.gethostname()}-{os.getpid()}",
+            holder=operator_named(f"{os.environ.get('POD_NAME') or socket.gethostname()}-{os.getpid()}"),
             kinds=KINDS,
             upstream=wishes.upstream,
             connect=self._connect,
