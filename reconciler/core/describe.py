@@ -103,7 +103,7 @@ def _surroundings(happening: SourceChanged | LeaseChanged | PauseChanged) -> Des
             told = f"the repository is {state} at {short(revision)}" + (f": {message}" if message else "")
             return Description("source.changed", Gravity.INFO if state is SourceState.FOLLOWED else Gravity.WARNING, told)
         case LeaseChanged(held=held, holder=holder):
-            told = f"{holder} leads" if held else f"this operator does not lead; {holder or 'nobody'} does"
+            told = f"{holder} leads" if held else "this operator leads no more" + (f"; {holder} does" if holder else "")
             return Description("lease.changed", Gravity.INFO if held else Gravity.WARNING, told)
         case PauseChanged(what=what, until=until, paused=paused):
             end = f" until {moment(until)}" if until else ""

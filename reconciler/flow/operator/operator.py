@@ -150,7 +150,7 @@ class Operator:
                 await first_of(lost.wait(), self._leader.lead(ends), _passed_on(stop, ends))
             finally:
                 self._leader = None
-                outfit.listener.hear(LeaseChanged(held=False, holder=outfit.holder))
+                outfit.listener.hear(LeaseChanged(held=False, holder=""))
 
     async def _remember(self, cluster: Cluster, first: Desire) -> None:
         """What was applied before this process began, and whom it trusted: a branch that was rewritten meanwhile must not pass for new."""
