@@ -64,7 +64,8 @@ def command(
         from reconciler.shell.operator.process import Process, Wishes
     except ImportError as missing:
         raise Refusal(f"the operator needs {missing.name}, which is not here", "pip install 'fleetwright[operator]'") from None
-    from reconciler.adapters.git import SECURE, TRIAL, Mirror
+    from reconciler.adapters.git.address import SECURE, TRIAL
+    from reconciler.adapters.git.mirror import Mirror
 
     try:
         mirror = Mirror(state / ".fleet" / "mirror", git, branch, credentials=credentials, path=path, schemes=TRIAL if trial else SECURE)
