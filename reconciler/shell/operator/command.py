@@ -63,7 +63,8 @@ def command(
         from reconciler.shell.operator.process import Process, Wishes
     except ImportError as missing:
         raise Refusal(f"the operator needs {missing.name}, which is not here", "pip install 'fleetwright[operator]'") from None
-    from reconciler.adapters.git import SECURE, TRIAL, Mirror
+    from reconciler.adapters.git.address import SECURE, TRIAL
+    from reconciler.adapters.git.mirror import Mirror
 
     place = (state or folder).absolute()
     try:
