@@ -400,6 +400,11 @@ async def test_a_blob_larger_than_a_fetch_may_bring_is_refused_by_name(box, foll
     served.asked.clear()
     mirror.tree()
     assert served.asked == []
+    box.write(WEB, "kind: Other\n")
+    box.commit()
+    await mirror.fetch(None)
+    assert served.asked.count("POST fetch") == 2
+    assert mirror.tree().files[WEB] == b"kind: Other\n"
     assert not list((tmp_path / "mirror/mirror.git/objects/pack").glob("tmp_*"))
 
 

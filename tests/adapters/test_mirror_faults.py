@@ -2,15 +2,19 @@
 
 import asyncio
 import base64
+import getpass
 import logging
 import os
+import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.git import bare
+from reconciler.adapters.git import Repository, bare
 from reconciler.adapters.git import child as children
 from reconciler.adapters.git import credentials as given
 from reconciler.adapters.git.address import SECURE, TRIAL, address, branch, folder
@@ -270,7 +274,7 @@ async def test_a_certificate_counts_where_its_authority_is_in_the_secret(box, ce
 
 
 async def test_ssh_is_asked_strictly_and_its_key_is_gone_after(mount, tmp_path, monkeypatch):
-    """There is no ssh server here: a program in its place notes what it is called with."""
+    """A program in place of ssh notes what it is called with."""
     called = tmp_path / "called"
     program = tmp_path / "bin/ssh"
     program.parent.mkdir()
@@ -293,6 +297,55 @@ async def test_ssh_is_asked_strictly_and_its_key_is_gone_after(mount, tmp_path, 
     assert words[words.index("-p") + 1] == "2222"
     assert SECRET not in called.read_text()
     assert list((tmp_path / "held").iterdir()) == []
+
+
+SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+@pytest.fixture
+def shell(tmp_path) -> Iterator[int]:
+    """The port of an ssh server that lets `mine` in and is `host`."""
+    for name in ("mine", "host", "other"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = {"ListenAddress": "127.0.0.1", "Port": port, "HostKey": tmp_path / "host", "AuthorizedKeysFile": tmp_path / "mine.pub"}
+    options |= {"StrictModes": "no", "UsePAM": "no", "PidFile": "none", "PasswordAuthentication": "no", "PermitRootLogin": "yes"}
+    options |= {"AcceptEnv": "GIT_PROTOCOL"}
+    settings = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+    with subprocess.Popen([SSHD, "-D", "-e", "-f", "/dev/null", *settings], stderr=subprocess.PIPE) as server:
+        try:
+            assert b"listening" in server.stderr.readline()
+            yield port
+        finally:
+            server.terminate()
+
+
+@pytest.mark.skipif(not SSHD, reason="there is no sshd on this machine")
+async def test_a_repository_is_followed_over_ssh_by_whom_it_knows(box, shell, mount, tmp_path):
+    def known(name: str) -> str:
+        return f"[127.0.0.1]:{shell} {(tmp_path / name).with_suffix('.pub').read_text()}"
+
+    mine, other = ((tmp_path / name).read_bytes() for name in ("mine", "other"))
+    secret = mount(ssh_privatekey=mine, known_hosts=known("host"))
+    url = f"ssh://{getpass.getuser()}@127.0.0.1:{shell}{box.root}"
+    mirror = Mirror(tmp_path / "mirror", url, "main", credentials=secret)
+    first = await mirror.fetch(None)
+    assert mirror.tree() == Repository(box.root).tree()
+    for keys, sentence in (
+        ({"ssh_privatekey": mine, "known_hosts": known("other")}, "is not who known_hosts says"),
+        ({"ssh_privatekey": mine, "known_hosts": "elsewhere ssh-ed25519 AAAA"}, "is not who known_hosts says"),
+        ({"ssh_privatekey": other, "known_hosts": known("host")}, "does not accept the ssh key"),
+        ({"ssh_privatekey": "nonsense", "known_hosts": known("host")}, "does not accept the ssh key"),
+    ):
+        mount(**keys)
+        with pytest.raises(SourceUnavailable, match=sentence):
+            await mirror.fetch(first.revision)
+    mount(ssh_privatekey=mine, known_hosts=known("host"))
+    assert (await mirror.fetch(first.revision)).relation is Relation.SAME
+    nowhere = Mirror(tmp_path / "nowhere", f"{url}-not", "main", credentials=secret)
+    with pytest.raises(SourceUnavailable, match="there is no repository"):
+        await nowhere.fetch(None)
 
 
 @pytest.mark.parametrize(

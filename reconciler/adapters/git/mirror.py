@@ -55,7 +55,8 @@ class Mirror:
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._keys: Verify | None = None
-        self._newest = ""
+        self._accepted: tuple[str, Verify | None] = ("", None)
+        """The newest commit, and the keys that it was held against."""
         self._others: frozenset[str] = frozenset()
         """Files that somebody asked for: locks of environments."""
         self._left_out: frozenset[str] = frozenset()
@@ -68,8 +69,7 @@ class Mirror:
 
     def trust(self, keys: Verify | None) -> None:
         """From now on the newest commit must be signed by one of these keys; None asks for no signature."""
-        if keys != self._keys:
-            self._keys, self._newest = keys, ""
+        self._keys = keys
 
     async def fetch(self, since: str | None) -> Fetched:
         """The newest commit of the branch, with every file that reading it takes. Ends git when it is cancelled.
@@ -124,19 +124,20 @@ class Mirror:
             self._clone.advance(line)
             with self._clone.reading(bounds) as git:
                 tip = git.read("rev-parse", "--verify", "--quiet", TIP).decode().strip()
-            if tip != self._newest:
-                self._accept(tip, line)
+            self._accept(tip, self._keys, line)
             with self._clone.reading(bounds) as git:
                 return Fetched(tip, _relation(git, since, tip))
 
-    def _accept(self, tip: str, line: Line) -> None:
+    def _accept(self, tip: str, keys: Verify | None, line: Line) -> None:
         """Take a commit for the newest: who signed it first, then its files."""
-        if self._keys:
+        if self._accepted == (tip, keys):
+            return
+        if keys:
             with self._clone.reading(line.bounds) as git:
-                signatures.require_signed(git, tip, self._keys)
+                signatures.require_signed(git, tip, keys)
         self._complete(tip, line)
         self._clone.settle(line)
-        self._newest = tip
+        self._accepted = tip, keys
 
     def _held(self, commit: str) -> contents.Contents:
         """What there is at a commit. Files that are not here yet are fetched."""
@@ -153,9 +154,9 @@ class Mirror:
             found = contents.contents(git, commit, self._path, self._others)
         if found.absent <= self._left_out:
             return found
-        self._clone.bring(line, sorted(found.absent), found.roots)
+        self._clone.bring(line, sorted(found.absent - self._left_out), found.roots)
         with self._clone.reading(line.bounds) as git:
-            found = contents.contents(git, commit, self._path, self._others)
+            found = contents.looked_again(git, found)
         self._left_out |= found.absent
         return found
 
@@ -166,7 +167,7 @@ class Mirror:
 
     def _resolve(self, revision: str | None) -> str:
         """The full id of a commit that is here."""
-        revision = revision or self._newest
+        revision = revision or self._accepted[0]
         if not revision:
             raise SourceUnavailable("nothing was fetched yet", "fetch first")
         if not _ID.fullmatch(revision):
