@@ -5,6 +5,7 @@ import base64
 import getpass
 import logging
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.git import Repository, bare
+from reconciler.adapters.git import Repository, bare, faults
 from reconciler.adapters.git import child as children
 from reconciler.adapters.git import credentials as given
 from reconciler.adapters.git.address import SECURE, TRIAL, address, branch, folder
@@ -89,6 +90,56 @@ async def test_a_server_that_fails_is_said_and_what_was_fetched_stays(box, follo
     assert (await mirror.fetch(first.revision)).relation is Relation.FORWARD
     assert len(mirror.tree().files) == 55
     assert not list((tmp_path / "mirror").rglob("tmp_*"))
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("fatal: unable to access 'URL/': SSL certificate problem: unable to get local issuer certificate", "certificate"),
+        ("fatal: unable to access 'URL/': server certificate verification failed. CAfile: none CRLfile: none", "certificate"),
+        ("fatal: unable to access 'URL/': Could not resolve host: tls.redirect.example", "is not known"),
+        ("fatal: unable to access 'URL/': Failed to connect to h.example port 443 after 3 ms: Couldn't connect to server", "not answer"),
+        ("ssh: connect to host h.example port 22: Connection timed out\nfatal: Could not read from remote repository.", "not answer"),
+        ("kex_exchange_identification: Connection closed by remote host", "does not answer"),
+        ("fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output", "no space left"),
+        ("fatal: Out of memory, malloc failed (tried to allocate 3221225473 bytes)\nfatal: index-pack failed", "more memory"),
+        ("fatal: URL/info/refs not valid: is this a git repository?", "no repository"),
+        ("remote: Repository not found.\nfatal: repository 'URL/' not found", "no repository"),
+        ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", "no repository"),
+        ("remote: HTTP Basic: Access denied\nfatal: Authentication failed for 'URL/'", "credentials"),
+        ("fatal: could not read Username for 'https://h.example': terminal prompts disabled", "credentials"),
+        ("error: RPC failed; HTTP 504 curl 22 The requested URL returned error: 504\nfatal: expected 'packfile'", r"out of order \(504\)"),
+        ("fetch-pack: unexpected disconnect while reading sideband packet\nfatal: early EOF", "is not whole"),
+        ("remote: object is corrupt\nfatal: early EOF", "is not whole"),
+        ("error: packfile ./objects/pack/pack-1.pack does not match index\nfatal: bad object 123", ""),
+        ("fatal: loose object 123 (stored in ./objects/12/3) is corrupt", ""),
+        ("fatal: something that nobody has seen", ""),
+    ],
+)
+def test_what_git_says_is_a_sentence_or_may_be_the_mirror_itself(said, sentence):
+    """Each as git, curl or ssh write it."""
+    where = address("https://tls.redirect.example/fleet")
+    found = faults.explained(said.replace("URL", where.url), where, given.Credentials())
+    assert (found is None) if not sentence else re.search(sentence, str(found))
+
+
+async def test_a_fault_that_nobody_knows_is_no_reason_to_clone_again_and_again(box, follow, served, monkeypatch, tmp_path):
+    mirror = follow()
+    first = await mirror.fetch(None)
+    odd = tmp_path / "bin/git"
+    odd.parent.mkdir()
+    odd.write_text(
+        '#!/bin/sh\ncase "$*" in *fetch*) echo fatal: odd >&2; exit 128;; *init*) echo >> "$0.inits";; esac\nPATH=${PATH#*:} exec git "$@"\n'
+    )
+    odd.chmod(0o755)
+    plain = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{odd.parent}:{plain}")
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable, match="cannot be fetched: odd"):
+            await mirror.fetch(first.revision)
+    assert (tmp_path / "bin/git.inits").read_text() == "\n"
+    monkeypatch.setenv("PATH", plain)
+    assert (await mirror.fetch(first.revision)).relation is Relation.SAME
 
 
 @pytest.mark.parametrize("answer", ["500", "403", "404", "cut", "redirect"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -12,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.adapters.git import address as addresses
-from reconciler.adapters.git import contents, listing, signatures
-from reconciler.adapters.git.bare import Bare
+from reconciler.adapters.git import commits, contents, listing, signatures
 from reconciler.adapters.git.child import Bounds, Stopped, TooLarge, TooLong
 from reconciler.adapters.git.clone import TIP, Clone, Line
 from reconciler.adapters.git.credentials import credentials
@@ -22,9 +20,8 @@ from reconciler.adapters.git.process import GitFailed
 from reconciler.core import paths
 from reconciler.model.documents import SourceTree
 from reconciler.model.fleet import Verify
-from reconciler.ports import Fetched, Relation, SourceUnavailable
+from reconciler.ports import Fetched, SourceUnavailable
 
-_ID = re.compile(r"[0-9a-f]{4,64}")
 _ROOM = 4 << 30
 
 
@@ -126,7 +123,7 @@ class Mirror:
                 tip = git.read("rev-parse", "--verify", "--quiet", TIP).decode().strip()
             self._accept(tip, self._keys, line)
             with self._clone.reading(bounds) as git:
-                return Fetched(tip, _relation(git, since, tip))
+                return Fetched(tip, commits.relation(git, since, tip))
 
     def _accept(self, tip: str, keys: Verify | None, line: Line) -> None:
         """Take a commit for the newest: who signed it first, then its files."""
@@ -166,17 +163,12 @@ class Mirror:
             yield Line(given, bounds)
 
     def _resolve(self, revision: str | None) -> str:
-        """The full id of a commit that is here."""
+        """The full id of a commit that is here, by default the one that was fetched last."""
         revision = revision or self._accepted[0]
         if not revision:
             raise SourceUnavailable("nothing was fetched yet", "fetch first")
-        if not _ID.fullmatch(revision):
-            raise SourceUnavailable(f"{paths.shown(revision)[:200]!r} is not the id of a commit", "name a commit by its id")
         with self._clone.reading() as git:
-            try:
-                return git.read("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}").decode().strip()
-            except GitFailed:
-                raise SourceUnavailable(f"the mirror holds no commit {revision}", "fetch the branch that has it") from None
+            return commits.resolved(git, revision)
 
     @contextmanager
     def _faults(self, bounds: Bounds | None = None) -> Iterator[None]:
@@ -201,17 +193,3 @@ class Mirror:
             raise SourceUnavailable(
                 f"the mirror cannot be written: {fault.strerror}", "see to the space in its folder, and to who may write there"
             ) from None
-
-
-def _relation(git: Bare, since: str | None, tip: str) -> Relation:
-    if not since:
-        return Relation.FIRST
-    if since == tip:
-        return Relation.SAME
-    try:
-        if not _ID.fullmatch(since):
-            return Relation.REWOUND
-        git.read("merge-base", "--is-ancestor", since, tip)
-    except GitFailed:  # a commit that is not here is in no history of the branch
-        return Relation.REWOUND
-    return Relation.FORWARD
