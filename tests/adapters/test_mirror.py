@@ -467,6 +467,15 @@ async def test_a_damaged_mirror_is_cloned_anew(box, follow, tmp_path, damage):
     assert mirror.tree() == Repository(box.root).tree()
 
 
+async def test_a_mirror_that_was_cloned_anew_has_its_files_again(box, follow, served, tmp_path):
+    mirror = follow()
+    first = await mirror.fetch(None)
+    lost_packs(tmp_path / "mirror/mirror.git")
+    assert (await mirror.fetch(first.revision)).relation is Relation.SAME
+    served.answer = "500"
+    assert mirror.tree() == Repository(box.root).tree()
+
+
 async def test_a_damaged_mirror_stays_until_there_is_another(follow, served, tmp_path):
     mirror = follow()
     first = await mirror.fetch(None)

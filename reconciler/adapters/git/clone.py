@@ -58,6 +58,10 @@ class Clone:
         """Whether all files of all commits are here, since the server cannot leave them out."""
         return (self._home / "whole").exists()
 
+    def packs(self) -> frozenset[str]:
+        """The packs that are here. Where one is missing that was here before, so is what was in it."""
+        return disk.packs(self._home)
+
     @contextmanager
     def reading(self, bounds: Bounds | None = None) -> Iterator[Bare]:
         """The clone, which is not replaced meanwhile."""
@@ -111,7 +115,7 @@ class Clone:
 
     def settle(self, line: Line) -> None:
         """Put many packs together. What goes wrong is for another time."""
-        if sum(1 for _ in (self._home / "objects/pack").glob("*.pack")) <= _PACKS:
+        if len(self.packs()) <= _PACKS:
             return
         with suppress(GitFailed, TooLarge):
             git = Bare(self._home, replace(line.bounds, disk=0))

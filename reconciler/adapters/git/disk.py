@@ -18,6 +18,11 @@ def size(home: Path) -> int:
     return total
 
 
+def packs(home: Path) -> frozenset[str]:
+    """The names of finished packs."""
+    return frozenset(file.name for file in (home / "objects/pack").glob("*.pack"))
+
+
 def tidy(home: Path) -> None:
     """Delete what was left. No git may run there."""
     for pattern in _ABANDONED:

@@ -52,8 +52,8 @@ class Mirror:
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._keys: Verify | None = None
-        self._accepted: tuple[str, Verify | None] = ("", None)
-        """The newest commit, and the keys that it was held against."""
+        self._accepted: tuple[str, Verify | None, frozenset[str]] = ("", None, frozenset())
+        """The newest commit, the keys that it was held against, and the packs that were here then."""
         self._others: frozenset[str] = frozenset()
         """Files that somebody asked for: locks of environments."""
         self._left_out: frozenset[str] = frozenset()
@@ -127,14 +127,14 @@ class Mirror:
 
     def _accept(self, tip: str, keys: Verify | None, line: Line) -> None:
         """Take a commit for the newest: who signed it first, then its files."""
-        if self._accepted == (tip, keys):
+        if self._accepted[:2] == (tip, keys) and self._accepted[2] <= self._clone.packs():
             return
         if keys:
             with self._clone.reading(line.bounds) as git:
                 signatures.require_signed(git, tip, keys)
         self._complete(tip, line)
         self._clone.settle(line)
-        self._accepted = tip, keys
+        self._accepted = tip, keys, self._clone.packs()
 
     def _held(self, commit: str) -> contents.Contents:
         """What there is at a commit. Files that are not here yet are fetched."""
