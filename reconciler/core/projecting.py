@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.core.facts import by_subject
 from reconciler.core.layout import UNKNOWN
+from reconciler.core.orders import PAUSED, RECONCILE
 from reconciler.core.ownership import fields_of, is_ours
 from reconciler.core.render import labels
 from reconciler.core.resolve import UNFIT
@@ -33,10 +34,6 @@ from reconciler.model.manifests import (
 from reconciler.model.refs import Ref
 from reconciler.model.spec import API_VERSION, GROUP
 
-PAUSED = "fleetwright.dev/paused"
-"""`true`, or until when (RFC 3339)."""
-RECONCILE = "fleetwright.dev/reconcile"
-"""Anything new: reconcile now."""
 COMMANDS = (PAUSED, RECONCILE)
 """Annotations by which people talk to the operator."""
 _LABELS = (MANAGED_BY, ENVIRONMENT_LABEL, KIND_LABEL, NAME_LABEL, TENANT_LABEL)
