@@ -112,7 +112,7 @@ async def test_were_we_wrong_the_server_would_refuse_what_reaches_outside(corner
         as_tenant = tenant_account(corner.namespace)
         for name, row in OUTSIDE.items():
             body = placed(row["object"], corner.namespace, there)
-            path = row.get("path_of") or object_path(identify(body))
+            path = placed(row.get("path_of", ""), corner.namespace, there) or object_path(identify(body))
             kind = "application/apply-patch+yaml"
             got = await operator.ask("PATCH", f"{path}?fieldManager=fleetwright&force=true", body, kind, as_tenant)
             assert (got.status, got.body["reason"]) == (403, "Forbidden"), (name, got.body)
