@@ -25,6 +25,7 @@ __all__ = [
     "BranchGone",
     "Clock",
     "Cluster",
+    "CommitUnknown",
     "Event",
     "EventKind",
     "Fetched",
@@ -173,6 +174,10 @@ class SourceUnavailable(Exception):
 
 class BranchGone(SourceUnavailable):
     """The repository answers, and the branch is not there."""
+
+
+class CommitUnknown(SourceUnavailable):
+    """The repository was read, and has no such commit."""
 
 
 class Unverified(SourceUnavailable):

@@ -7,19 +7,19 @@ import re
 from reconciler.adapters.git.listing import Reads
 from reconciler.adapters.git.process import GitFailed
 from reconciler.core.paths import shown
-from reconciler.ports import Relation, SourceUnavailable
+from reconciler.ports import CommitUnknown, Relation, SourceUnavailable
 
 _ID = re.compile(r"[0-9a-f]{4,64}")
 
 
 def resolved(git: Reads, id: str) -> str:
-    """The full id of a commit that is here. Raises SourceUnavailable."""
+    """The full id of a commit that is here. Raises CommitUnknown."""
     if not _ID.fullmatch(id):
-        raise SourceUnavailable(f"{shown(id)[:200]!r} is not the id of a commit", "name a commit by its id")
+        raise CommitUnknown(f"{shown(id)[:200]!r} is not the id of a commit", "name a commit by its id")
     try:
         return git.read("rev-parse", "--verify", "--quiet", "--end-of-options", id + "^{commit}").decode().strip()
     except GitFailed:
-        raise SourceUnavailable(f"the mirror holds no commit {id}", "fetch the branch that has it") from None
+        raise CommitUnknown(f"the mirror holds no commit {id}", "fetch the branch that has it") from None
 
 
 def relation(git: Reads, since: str | None, tip: str) -> Relation:

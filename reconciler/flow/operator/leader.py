@@ -142,7 +142,7 @@ class Leader:
         self._passed = now
         if self.statuses.is_due:
             self._queue.wake(STATUS)
-        if running.is_set() and self._following.revision != desire.revision:
+        if done.is_half or (running.is_set() and self._following.revision != desire.revision):
             self._queue.wake(PASS)
 
     def _failed(self, key: str, fault: Exception) -> None:

@@ -21,7 +21,7 @@ from reconciler.flow.operator.together import first_of, together
 from reconciler.model.graph import Held, Unverified
 from reconciler.model.happenings import LeaseChanged, Vitals
 from reconciler.model.manifests import ENVIRONMENT_LABEL, Body, ObjectId, Observed
-from reconciler.ports import Cluster, SourceUnavailable, Unreachable
+from reconciler.ports import Cluster, CommitUnknown, SourceUnavailable, Unreachable
 
 STANDBY = 2.0
 """Seconds between tries to get the Lease."""
@@ -153,14 +153,20 @@ class Operator:
                 outfit.listener.hear(LeaseChanged(held=False, holder=""))
 
     async def _remember(self, cluster: Cluster, first: Desire) -> None:
-        """What was applied before this process began, and whom it trusted: a branch that was rewritten meanwhile must not pass for new."""
+        """What was applied before this process began, and whom it trusted: a branch that was rewritten meanwhile must not pass for new.
+
+        Raises SourceUnavailable where that commit cannot be read just now: until it can, nobody knows who may sign what comes after it.
+        """
         environment, upstream = first.graph.environment, self._outfit.upstream
         shards = await cluster.list({ENVIRONMENT_LABEL: environment.id, INVENTORY_LABEL: "true"}, [("", "ConfigMap")])
         applied = decode(shards).revision.removesuffix("+edited")
         spec = first.graph.fleet.spec
         if applied:
-            with contextlib.suppress(SourceUnavailable):
+            try:
                 tree = await asyncio.to_thread(upstream.tree, applied)
+            except CommitUnknown:  # a branch that was rewritten: a person decides
+                pass
+            else:
                 spec = understand(tree, self._outfit.kinds).fleet.spec or spec
         assert spec is not None
         upstream.trust(spec.source.verify)

@@ -37,6 +37,8 @@ class Attempted:
     wrote: frozenset[Ref] = frozenset()
     is_run: bool = False
     """There was something to do."""
+    is_half: bool = False
+    """Something could not be looked at before this pass gave an account its rights: another one is due."""
 
 
 class Passes:
@@ -66,7 +68,7 @@ class Passes:
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
-        return Attempted(again, _written(planned, account), is_run=True)
+        return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen))
 
     def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.core.crds import crds
@@ -15,7 +14,6 @@ from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.projector import Glance, Projector
 from reconciler.model.manifests import ObjectId, Observed
-from reconciler.model.projection import READY
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Status
 from reconciler.ports import Cluster
@@ -112,7 +110,7 @@ class Statuses:
         for change in done.changes:
             self._outfit.listener.hear(change)
         if done.changes or whole:
-            self.ready = self._counted()
+            self.ready = self._projector.ready()
         self._say(done.news)
         self._is_troubled = bool(done.problems)
         if done.problems:
@@ -152,10 +150,3 @@ class Statuses:
             return {}
         why = result.message.partition("\n")[0]
         return {outcome.owner: why for outcome in result.outcomes if outcome.status is Status.SKIPPED and outcome.owner}
-
-    def _counted(self) -> dict[tuple[str, str], int]:
-        found: Counter[tuple[str, str]] = Counter()
-        for id, standing in self._projector.standings():
-            ready = next((one for one in standing.conditions if one.type == READY), None)
-            found[id.kind, ready.reason if ready else "Unknown"] += 1
-        return dict(found)

@@ -23,7 +23,7 @@ from reconciler.model.happenings import Happening
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, ObjectId, Observed
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
-from reconciler.ports import Cluster, Fetched, Relation, RunDetail, RunRecord, SourceUnavailable
+from reconciler.ports import Cluster, CommitUnknown, Fetched, Relation, RunDetail, RunRecord, SourceUnavailable
 from tests.fleets import Repo
 
 T = TypeVar("T")
@@ -64,7 +64,9 @@ class Shelf:
         pass
 
     def tree(self, revision: str | None = None) -> SourceTree:
-        repo = next(one for one in self.commits if one.revision == revision)
+        repo = next((one for one in self.commits if one.revision == revision), None)
+        if repo is None:
+            raise CommitUnknown(f"there is no {revision}")
         return SourceTree(repo.revision, False, {path: text.encode() for path, text in repo.files.items()})
 
     def read(self, path: str, revision: str | None = None) -> bytes | None:
