@@ -23,8 +23,9 @@ LOCK = ".fleet/trial.lock"
 _HOOK = """\
     #!{python}
     # Wakes the operator, as a webhook of GitHub would. It follows the branch by itself, too: this only saves the wait.
-    import hashlib, hmac, pathlib, urllib.request, uuid
-    body = b'{{"ref": "refs/heads/main"}}'
+    import hashlib, hmac, json, pathlib, sys, urllib.request, uuid
+    pushed = [line.split() for line in sys.stdin]
+    body = json.dumps([{{"before": before, "after": after, "ref": ref}} for before, after, ref in pushed]).encode()
     secret = pathlib.Path({secret!r}).read_bytes().strip()
     headers = {{
         "Content-Type": "application/json",
