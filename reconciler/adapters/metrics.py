@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from reconciler.model.happenings import (
     ApprovalNeeded,
+    BuildPutBack,
     ConditionChanged,
     ConflictFound,
     DriftRepaired,
@@ -33,7 +34,7 @@ _KINDS = frozenset(kind for _, kind in (*SHAPES, *INSTALLED))
 _RESOURCES = frozenset({"Tenant", "Service", "Task", "Image", "ToolCatalog", "PolicyPack"})
 _PHASES = frozenset({"read", "plan", "apply", "project"})
 _CONDITIONS = frozenset(Condition.model_fields["type"].annotation.__args__)  # type: ignore[union-attr]
-_BECAUSE = frozenset({"commit", "resync", "drift", "asked", "healed"})
+_BECAUSE = frozenset({"commit", "resync", "drift", "asked", "healed", "fallback"})
 _VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "WATCH"})
 _REASONS = 40
 """Reasons of Ready that are told apart; the rest is `other`."""
@@ -62,6 +63,7 @@ class Metrics:
             "fleetwright_condition_changes", "Changes of conditions, by kind of resource.", ("kind", "type", "status"), registry=registry
         )
         self._approvals = Counter("fleetwright_approvals_asked", "Times that a run asked for a person.", registry=registry)
+        self._put_back = Counter("fleetwright_builds_put_back", "Builds that failed and in whose place another is held.", registry=registry)
         self._leases = Counter("fleetwright_lease_changes", "Times that the Lease was got or lost.", registry=registry)
         self._source = Gauge(
             "fleetwright_source_state", "How the repository stands: 1 for the state it is in.", ("state",), registry=registry
@@ -96,7 +98,7 @@ class Metrics:
             case DriftRepaired(id=id, seconds=seconds):
                 self._repairs.labels(_known(id.kind, _KINDS)).inc()
                 self._repair.observe(seconds)
-            case ConflictFound() | ConditionChanged() | ApprovalNeeded() | LeaseChanged():
+            case ConflictFound() | ConditionChanged() | ApprovalNeeded() | LeaseChanged() | BuildPutBack():
                 self._count(happening)
             case PauseChanged():
                 pass  # a gauge tells it
@@ -118,7 +120,7 @@ class Metrics:
         encode, kind = choose_encoder(accept)
         return encode(self.registry), kind
 
-    def _count(self, happening: ConflictFound | ConditionChanged | ApprovalNeeded | LeaseChanged) -> None:
+    def _count(self, happening: ConflictFound | ConditionChanged | ApprovalNeeded | LeaseChanged | BuildPutBack) -> None:
         match happening:
             case ConflictFound(id=id):
                 self._conflicts.labels(_known(id.kind, _KINDS)).inc()
@@ -129,6 +131,8 @@ class Metrics:
                 self._approvals.inc()
             case LeaseChanged():
                 self._leases.inc()
+            case BuildPutBack():
+                self._put_back.inc()
 
     def _ended(self, run: RunEnded) -> None:
         self._runs.labels(self._because.pop(run.run, OTHER), run.ending.value).inc()

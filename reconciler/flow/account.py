@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from reconciler.core.health import Health, Healthy, waits
 from reconciler.flow.planning import Planned
@@ -18,6 +19,8 @@ class Account:
     outcomes: list[Outcome] = field(default_factory=list)
     uids: dict[ObjectId, str] = field(default_factory=dict)
     """Of what was written."""
+    since: dict[ObjectId, datetime] = field(default_factory=dict)
+    """When workloads were written."""
     health: dict[ObjectId, Health] = field(default_factory=dict)
     """As last seen, of what was waited for."""
 

@@ -97,7 +97,7 @@ class _Run:
         await self._books.widen()
         ending, message = await self._stages()
         unwell = self._account.unwell(self._planned) if self._waits else frozenset[ObjectId]()
-        await self._books.shrink(self._account.uids, self._account.gone, unwell)
+        await self._books.shrink(self._account, unwell)
         return self._account.result(self._planned, ending, message)
 
     async def _stages(self) -> Endings:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.core.fallback import Ran, concluded
 from reconciler.core.health import waits
 from reconciler.core.identity import record
 from reconciler.core.inventory import Entry, Inventory, Stamp, encode, same_entries
 from reconciler.core.refusals import fix
 from reconciler.core.render import owner_of
+from reconciler.flow.account import Account
 from reconciler.flow.fan import fan
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import SYSTEM_NAMESPACE
@@ -30,6 +32,7 @@ class Books:
         environment = planned.graph.environment
         self._stamp = Stamp(environment.id, fence, environment.sync.guards, revision)
         self._waits = waits
+        self._tracks = planned.tracks
         self._standing: dict[str, Observed] = dict(planned.world.inventory.shards)
 
     async def install(self) -> None:
@@ -49,8 +52,10 @@ class Books:
         awaited = {id for id, manifest in written.items() if self._waits and waits(manifest.body)}
         await self._write({id: entry._replace(awaited=entry.awaited or id in awaited) for id, entry in entries.items() if id in known})
 
-    async def shrink(self, uids: Mapping[ObjectId, str], gone: frozenset[ObjectId], awaited: frozenset[ObjectId]) -> None:
+    async def shrink(self, account: Account, awaited: frozenset[ObjectId]) -> None:
         """What stands now: what was live or written and is not gone. `awaited` has not become healthy yet."""
+        uids, gone, planned = account.uids, account.gone, self._planned
+        self._tracks = concluded(planned.desired, planned.world, self._tracks, planned.falling, Ran(account.health, account.since))
         world = self._planned.world
         entries = {**_live(self._planned), **_declared(self._planned.desired, world.objects)}
         standing = (world.objects.keys() | uids.keys()) - gone
@@ -59,7 +64,7 @@ class Books:
         )
 
     async def _write(self, entries: Mapping[ObjectId, Entry]) -> None:
-        shards = encode(entries, self._stamp)
+        shards = encode(entries, self._stamp, self._tracks)
         changed = [name for name, body in shards.items() if not self._says(name, body)]
         await fan(changed, lambda name: self._put(name, shards[name]))
         await fan(self._standing.keys() - shards.keys(), lambda name: self._cluster.delete(self._standing.pop(name)))
@@ -90,7 +95,9 @@ def is_settled(planned: Planned) -> bool:
     """Whether the inventory already says what a finished run would leave."""
     world, environment = planned.world, planned.graph.environment
     entries = {**_live(planned), **_declared(planned.desired, world.objects)}
-    shards = encode({id: entries[id] for id in entries if id in world.objects}, Stamp(environment.id, 0, environment.sync.guards, ""))
+    shards = encode(
+        {id: entries[id] for id in entries if id in world.objects}, Stamp(environment.id, 0, environment.sync.guards, ""), planned.tracks
+    )
     standing: Inventory = world.inventory
     return shards.keys() == standing.shards.keys() and all(same_entries(body, standing.shards[name].body) for name, body in shards.items())
 

@@ -58,8 +58,9 @@ class Rollout:
             await self._phases.write("holds" if wave.number is None else f"wave {number}", wave.writes)
             if self._phases.is_over():
                 return None
-            written = (step.manifest for step in wave.writes if step.manifest.id in self._account.uids)
-            pending.setdefault(number, set()).update(manifest.id for manifest in written if waits(manifest.body))
+            written = {step.manifest.id for step in wave.writes if step.manifest.id in self._account.uids and waits(step.manifest.body)}
+            pending.setdefault(number, set()).update(written)
+            self._account.since |= dict.fromkeys(written, self._clock.now())
             if wave.number is not None and (bad := await self._settled(pending, before=number + 1)):
                 return bad
         return await self._settled(pending, before=LAST + 1)

@@ -142,6 +142,8 @@ class Leader:
         self._passed = now
         if self.statuses.is_due:
             self._queue.wake(STATUS)
+        if done.gives_up:
+            self.wake("fallback", 0.0)
         if done.is_half or (running.is_set() and self._following.revision != desire.revision):
             self._queue.wake(PASS)
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.approval import approved, asks, guarded_owners, held
 from reconciler.core.aside import aside, blocked
+from reconciler.core.fallback import Moment, Ran, concluded, failing, judge
+from reconciler.core.notes import held_at
 from reconciler.core.plan import Revision
-from reconciler.core.world import Options
+from reconciler.core.world import Options, World
 from reconciler.flow import told
 from reconciler.flow.account import Account
 from reconciler.flow.apply import Settings, carry_out
@@ -21,10 +23,12 @@ from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.operator.stopwatch import Stopwatch
 from reconciler.flow.planning import Planned, make_plan
 from reconciler.model.canonical import digest
-from reconciler.model.happenings import ApprovalNeeded, RunBegan, RunEnded
+from reconciler.model.graph import Graph, Held
+from reconciler.model.happenings import ApprovalNeeded, BuildPutBack, RunBegan, RunEnded
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Result, Status
+from reconciler.model.track import Track
 from reconciler.ports import Cluster, Unreachable
 
 
@@ -39,6 +43,8 @@ class Attempted:
     """There was something to do."""
     is_half: bool = False
     """Something could not be looked at before this pass gave an account its rights: another one is due."""
+    gives_up: bool = False
+    """A build has failed, and the next pass puts another in its place."""
 
 
 class Passes:
@@ -54,8 +60,16 @@ class Passes:
         options = Options(prune=desire.graph.environment.sync.prune)
         with watch.measured("plan"):
             planned = await make_plan(
-                self._cluster, desire.graph, outfit.kinds, Revision(desire.revision), options, state.equality, rendered=desire.manifests
+                self._cluster,
+                desire.graph,
+                outfit.kinds,
+                Revision(desire.revision),
+                options,
+                state.equality,
+                rendered=desire.manifests,
+                judge=self._judged,
             )
+        self._put_back(planned)
         doing, refused = self._allowed(planned, run)
         state.keeper.begin(planned, doing.plan)
         account = Account()
@@ -68,7 +82,34 @@ class Passes:
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
-        return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen))
+        gives_up = self._gives_up(planned, account)
+        return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen), gives_up=gives_up)
+
+    def _judged(self, graph: Graph, world: World) -> Mapping[Ref, Track]:
+        """What is to be made of builds now. Of what somebody paused nothing is decided."""
+        state, now = self._state, self._outfit.clock.now()
+        return judge(graph, self._outfit.kinds, world, Moment(now, state.released, frozenset(state.paused(now))))
+
+    def _put_back(self, planned: Planned) -> None:
+        """Tells of what is put back and was not before."""
+        state, environment = self._state, planned.graph.environment
+        for ref, track in planned.tracks.items():
+            before = [known.hold for known in (planned.world.inventory.tracks.get(ref), state.tracks.get(ref)) if known is not None]
+            choice, hold = planned.graph.choices.get(ref), track.hold
+            if hold is not None and isinstance(choice, Held) and hold not in before:
+                message = held_at(choice)
+                namespace = environment.namespace(ref.tenant)
+                self._outfit.listener.hear(BuildPutBack(ref, namespace, hold.failed_tag, hold.tag, message))
+        state.tracks = planned.tracks
+
+    def _gives_up(self, planned: Planned, account: Account) -> bool:
+        """Whether the run ended on a build that the next look at the cluster puts back. One pass is asked for each build, however it goes."""
+        state, ran = self._state, Ran(account.health, account.since)
+        tracks = concluded(planned.desired, planned.world, planned.tracks, planned.falling, ran)
+        found = failing(planned.desired, planned.graph, self._outfit.kinds, tracks, ran, self._outfit.clock.now())
+        fresh = set(found.items()) - state.woken
+        state.woken |= fresh
+        return bool(fresh)
 
     def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""

@@ -10,9 +10,9 @@ from reconciler.core.projecting import Projection, projection
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.fan import Stop
 from reconciler.flow.install import Action, install, survey
-from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.projector import Glance, Projector
+from reconciler.model.graph import Graph
 from reconciler.model.manifests import ObjectId, Observed
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Status
@@ -32,7 +32,7 @@ class Statuses:
         self._outfit, self._state, self._cluster = outfit, state, cluster
         self._is_troubled = False
         self._projector = Projector(cluster, environment_id, outfit.kinds)
-        self._of: tuple[Desire, Projection] | None = None
+        self._of: tuple[Graph, Projection] | None = None
         self._whole = True
         self._dirty: set[Ref] = set()
         self._wrote: set[Ref] = set()
@@ -90,11 +90,11 @@ class Statuses:
 
     async def project(self) -> None:
         """Writes what differs. Raises Unreachable, and then all of it is due again."""
-        desire = self._state.desire
-        if desire is None or not self.is_due:
+        graph = self._state.graph
+        if graph is None or not self.is_due:
             return
-        if self._of is None or self._of[0] is not desire:
-            self._of, self._whole = (desire, projection(desire.graph, self._outfit.kinds)), True
+        if self._of is None or self._of[0] is not graph:
+            self._of, self._whole = (graph, projection(graph, self._outfit.kinds)), True
         whole, dirty, self._whole, self._dirty = self._whole, self._dirty, False, set()
         wrote, repaired, self._wrote, self._repaired = self._wrote, self._repaired, set(), set()
         asked = self._of[1]
