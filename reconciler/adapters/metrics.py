@@ -63,7 +63,6 @@ class Metrics:
             "fleetwright_condition_changes", "Changes of conditions, by kind of resource.", ("kind", "type", "status"), registry=registry
         )
         self._approvals = Counter("fleetwright_approvals_asked", "Times that a run asked for a person.", registry=registry)
-        self._put_back = Counter("fleetwright_builds_put_back", "Builds that failed and in whose place another is held.", registry=registry)
         self._leases = Counter("fleetwright_lease_changes", "Times that the Lease was got or lost.", registry=registry)
         self._source = Gauge(
             "fleetwright_source_state", "How the repository stands: 1 for the state it is in.", ("state",), registry=registry
@@ -98,10 +97,10 @@ class Metrics:
             case DriftRepaired(id=id, seconds=seconds):
                 self._repairs.labels(_known(id.kind, _KINDS)).inc()
                 self._repair.observe(seconds)
-            case ConflictFound() | ConditionChanged() | ApprovalNeeded() | LeaseChanged() | BuildPutBack():
+            case ConflictFound() | ConditionChanged() | ApprovalNeeded() | LeaseChanged():
                 self._count(happening)
-            case PauseChanged():
-                pass  # a gauge tells it
+            case PauseChanged() | BuildPutBack():
+                pass  # gauges tell it: what is paused, what is held
             case _:
                 assert_never(happening)
 
@@ -120,7 +119,7 @@ class Metrics:
         encode, kind = choose_encoder(accept)
         return encode(self.registry), kind
 
-    def _count(self, happening: ConflictFound | ConditionChanged | ApprovalNeeded | LeaseChanged | BuildPutBack) -> None:
+    def _count(self, happening: ConflictFound | ConditionChanged | ApprovalNeeded | LeaseChanged) -> None:
         match happening:
             case ConflictFound(id=id):
                 self._conflicts.labels(_known(id.kind, _KINDS)).inc()
@@ -131,8 +130,6 @@ class Metrics:
                 self._approvals.inc()
             case LeaseChanged():
                 self._leases.inc()
-            case BuildPutBack():
-                self._put_back.inc()
 
     def _ended(self, run: RunEnded) -> None:
         self._runs.labels(self._because.pop(run.run, OTHER), run.ending.value).inc()

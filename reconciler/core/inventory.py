@@ -26,7 +26,7 @@ TRACKS = 500
 _TRACKS = "tracks"
 """Key of the tracks. Kinds begin with a capital letter, so no kind has it."""
 
-_AWAITED = "!"
+_AWAITED, _UNJUDGED = "!", "?"
 NONE: Mapping[Ref, Track] = MappingProxyType({})
 
 
@@ -38,6 +38,8 @@ class Entry(NamedTuple):
     tenant: str
     awaited: bool = False
     """A run changed it and has not seen it healthy yet: the next run waits for it, too."""
+    unjudged: bool = False
+    """A run changed it, and a later wave waits for a person's word on that (`sync.qa: approval`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,9 @@ def _entries(key: str, lines: str, tenant: str) -> Iterable[tuple[ObjectId, Entr
     for line in lines.splitlines():
         place, _, rest = line.partition(" ")
         mark, _, path = rest.partition(" ")
-        uid = mark.rstrip(_AWAITED)
+        uid = mark.rstrip(_AWAITED + _UNJUDGED)
         namespace, _, name = place.rpartition("/")
-        yield ObjectId(group, kind, namespace, name), Entry(path, "" if uid == "-" else uid, tenant, mark.endswith(_AWAITED))
+        yield ObjectId(group, kind, namespace, name), Entry(path, "" if uid == "-" else uid, tenant, _AWAITED in mark, _UNJUDGED in mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _shard(pairs: list[tuple[ObjectId, Entry]], tenant: str, number: int, stamp:
     for identity, entry in pairs:
         place = f"{identity.namespace}/{identity.name}" if identity.namespace else identity.name
         key = f"{identity.kind}.{identity.group}" if identity.group else identity.kind
-        data[key].append(f"{place} {entry.uid or '-'}{_AWAITED * entry.awaited} {entry.path}")
+        data[key].append(f"{place} {entry.uid or '-'}{_AWAITED * entry.awaited}{_UNJUDGED * entry.unjudged} {entry.path}")
     name = f"inventory-{stamp.environment_id}" + (f"-{tenant}" if tenant else "") + (f"-{number}" if number else "")
     labels = {MANAGED_BY: MANAGER, ENVIRONMENT_LABEL: stamp.environment_id, INVENTORY_LABEL: "true"}
     annotations = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.core.approval import Question
 from reconciler.core.health import Health, Healthy, waits
 from reconciler.flow.planning import Planned
 from reconciler.model.manifests import ObjectId
@@ -21,6 +22,10 @@ class Account:
     """Of what was written."""
     since: dict[ObjectId, datetime] = field(default_factory=dict)
     """When workloads were written."""
+    unjudged: set[ObjectId] = field(default_factory=set)
+    """What waits for a person's word."""
+    question: Question | None = None
+    """What it asks, where it ended for that."""
     health: dict[ObjectId, Health] = field(default_factory=dict)
     """As last seen, of what was waited for."""
 

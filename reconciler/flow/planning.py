@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.acting import acting, opens
+from reconciler.core.approval import Question
 from reconciler.core.changes import changes
 from reconciler.core.differ import differ
 from reconciler.core.fallback import honoured, images, put_back
@@ -45,6 +46,8 @@ class Planned:
     """What is known of builds: the inventory keeps it before anything is written."""
     falling: frozenset[Ref] = frozenset()
     """Services whose builds are put back when they fail."""
+    question: Question | None = None
+    """What a wave waits for, where the plan was cut off behind it."""
 
 
 Judge = Callable[[Graph, World], Mapping[Ref, Track]]

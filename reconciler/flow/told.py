@@ -104,6 +104,11 @@ def late(what: str, slow: Mapping[ObjectId, Progressing], rest: int, seconds: fl
     return _list(head, [f"{id}: {health.reason}" for id, health in list(slow.items())[:SHOWN]], len(slow))
 
 
+def unjudged(question: str, rest: int) -> str:
+    """A wave waits for a person's word."""
+    return f"{question[:1].upper()}{question[1:]}. {counted(rest, 'later step')} not begun."
+
+
 def held(plan: Plan, environment: str) -> str:
     """Guards hold deletions."""
     steps = [step for step in plan.steps if isinstance(step, Delete | Update) and step.guarded]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
 
 from reconciler.core.identity import RECORD_LABEL, labelled, record_id
-from reconciler.core.journal import journal_id
+from reconciler.core.journal import Asked, journal_id
 from reconciler.core.orders import Orders, orders
 from reconciler.flow.fan import Stop
 from reconciler.flow.operator.chronicle import Chronicle
@@ -135,8 +135,7 @@ class Leader:
             self._idle.set()
         for id in done.again:
             self._act_on(Noticed(self._mending.look_at(id)))
-        if not self._state.asked:
-            self._chronicle.answered()
+        self._chronicle.asks(tuple(Asked(one.hash, one.text) for one in self._state.asked))
         now = (desire, self._outfit.clock.now().date())
         self.statuses.passed(done.wrote, is_new=done.is_run or now != self._passed)
         self._passed = now

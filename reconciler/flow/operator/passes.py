@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.core.approval import approved, asks, guarded_owners, held
+from reconciler.core.approval import Question, approved, held, questions
 from reconciler.core.aside import aside, blocked
 from reconciler.core.fallback import Moment, Ran, concluded, failing, judge
 from reconciler.core.notes import held_at
 from reconciler.core.plan import Revision
+from reconciler.core.qa import gated, unjudged
 from reconciler.core.world import Options, World
 from reconciler.flow import told
 from reconciler.flow.account import Account
@@ -73,12 +74,15 @@ class Passes:
         doing, refused = self._allowed(planned, run)
         state.keeper.begin(planned, doing.plan)
         account = Account()
-        if doing.plan.is_empty and is_settled(planned):
+        waiting = unjudged(planned.desired, planned.world.inventory) if doing.question else frozenset[ObjectId]()
+        if doing.plan.is_empty and is_settled(planned, waiting):
             return Attempted(self._ended(planned, refused, account.result(doing, Ending.COMPLETED, told.nothing()), account))
         outfit.listener.hear(RunBegan(run, desire.revision, because))
         self._scribe.begin(run, doing, outfit.clock.now())
         with watch.measured("apply"):
             result = await self._carried_out(doing, stop, account)
+        if account.question is not None:
+            self._ask(run, (*state.asked, account.question))
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
@@ -113,20 +117,29 @@ class Passes:
 
     def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""
-        state, now = self._state, self._outfit.clock.now()
-        sync = planned.graph.environment.sync
-        question = asks(planned.plan, state.approved, sync.approval)
-        if question and planned.plan.hash != state.asked:
-            self._outfit.listener.hear(ApprovalNeeded(run, planned.plan.hash, question))
-        state.asked, state.question = (planned.plan.hash, question) if question else ("", "")
-        plan = approved(planned.plan, state.approved, sync.approval)
-        state.held_guards, state.guarded = held(plan), guarded_owners(plan)
+        state, now, graph = self._state, self._outfit.clock.now(), planned.graph
+        mode = graph.environment.sync.approval
+        plan = approved(planned.plan, graph, state.approved, mode)
+        state.held_guards = held(plan)
+        plan, wave = gated(plan, graph, planned.desired, planned.world.inventory, state.approved)
+        asked = (*questions(planned.plan, graph, state.approved, mode), *([wave] if wave is not None else []))
+        self._ask(run, asked)
         refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
-        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)})), refused
+        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)}), question=wave), refused
+
+    def _ask(self, run: str, asked: tuple[Question, ...]) -> None:
+        """Tells of what waits for a person, each once."""
+        known = {one.hash for one in self._state.asked}
+        for one in asked:
+            if one.hash not in known:
+                self._outfit.listener.hear(ApprovalNeeded(run, one.hash, one.text))
+        self._state.asked = asked
 
     async def _carried_out(self, planned: Planned, stop: Stop, account: Account) -> Result:
         outfit, environment = self._outfit, planned.graph.environment
-        settings = Settings(outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True)
+        settings = Settings(
+            outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True, approved=self._state.approved
+        )
         try:
             return await carry_out(planned, self._cluster, outfit.clock, outfit.progress, stop, settings, self._state.fence, account)
         except Unreachable as lost:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from reconciler.core.approval import Question
 from reconciler.core.fallback import in_force
 from reconciler.core.orders import Orders
 from reconciler.core.quarrel import Quarrel
@@ -96,13 +97,9 @@ class State:
     """By what they are for: `all`, `Tenant/platform`, `Service/platform/web`."""
     troubles: dict[str, Trouble] = field(default_factory=dict)
     quarrels: dict[ObjectId, Quarrel] = field(default_factory=dict)
-    asked: str = ""
-    """The hash that a person was last asked to approve."""
-    question: str = ""
-    """What it says."""
+    asked: tuple[Question, ...] = ()
+    """What a person is asked to approve now."""
     held_guards: int = 0
-    guarded: frozenset[str] = frozenset()
-    """Owners of what guards hold."""
     tracks: Mapping[Ref, Track] = field(default_factory=dict)
     """What is known of builds, as the last pass has it."""
     woken: set[tuple[Ref, str]] = field(default_factory=set)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from reconciler.core.approval import brief
 from reconciler.core.crds import crds
 from reconciler.core.facts import Approval, Facts
 from reconciler.core.projecting import Projection, projection
@@ -136,7 +137,7 @@ class Statuses:
             health={id: state.keeper.health[id] for id in objects if id in state.keeper.health},
             failures=(trouble.reason,) if trouble else (),
             awaiting=waiting.get(name, ""),
-            approval=Approval(state.asked[:12], state.question) if name in state.guarded else None,
+            approval=next((Approval(brief(one.hash), one.text) for one in state.asked if name in one.owners), None),
             conflict=tuple(sorted({manager for quarrel in quarrels if quarrel.is_on(clock) for manager in quarrel.managers})),
             paused=state.pause_until(ref, clock),
             repaired=ref in repaired,

@@ -16,6 +16,8 @@ from reconciler.shell.refusal import Refusal
 from reconciler.shell.report.plan_escape import visible
 from reconciler.shell.workspace import open_workspace
 
+_FALLEN = 5
+"""Builds that were put back last: so many are shown."""
 _COLUMNS = "{:<14}{:<10}{:<10}{:<20}{:>7}  {:<11}{}"
 
 
@@ -51,8 +53,8 @@ def _list(told: Journal) -> str:
     if not told.holder and not told.runs:
         return "No operator has led this environment yet.\n"
     lines = [f"{told.holder}; the repository is {told.source} at {told.revision[:7]}" + (f": {told.message}" if told.message else "")]
-    if told.asks:
-        lines.append(f"waits for a person: {told.question}")
+    lines += [f"waits for a person: {one.question}" for one in told.asked]
+    lines += [f"{one.at[:19].replace('T', ' ')} {one.what}: {one.message}" for one in told.fallen[:_FALLEN]]
     lines += ["", _COLUMNS.format("run", "revision", "because", "began (UTC)", "took", "ending", "what")]
     lines += [
         _COLUMNS.format(one.id, one.revision[:7], one.because[:9], one.began[:19].replace("T", " "), _took(one), one.ending, _what(one))
