@@ -30,7 +30,7 @@ from reconciler.model.secrecy import redacted
 
 SHORT = 7
 """Digits of a commit that people see."""
-_QUIET = frozenset({Ending.COMPLETED, Ending.STALE, Ending.LOCKED, Ending.CANCELLED})
+_QUIET = frozenset({Ending.COMPLETED, Ending.STALE, Ending.LOCKED, Ending.CANCELLED, Ending.PAUSED})
 
 
 class Gravity(IntEnum):

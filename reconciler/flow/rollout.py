@@ -81,7 +81,7 @@ class Rollout:
         return None
 
     def _unasked(self, number: int) -> Endings | None:
-        """Blocked where a wave before this one waits for a person's word."""
+        """Held where a wave before this one waits for a person's word."""
         planned, account = self._planned, self._account
         approved = self._patience.approved or ""
         found = first_unjudged(planned.graph, planned.desired, frozenset(account.unjudged), approved, number)
@@ -91,7 +91,7 @@ class Rollout:
         if found is None:
             return None
         account.question = question(planned.plan, planned.graph, *found)
-        return Ending.BLOCKED, told.unjudged(account.question.text, account.rest(planned))
+        return Ending.HELD, told.unjudged(account.question.text, account.rest(planned))
 
     def _by_wave(self, ids: Iterable[ObjectId]) -> dict[int, set[ObjectId]]:
         wanted = frozenset(ids)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.approval import Question, approved, held, questions
-from reconciler.core.aside import aside, blocked
+from reconciler.core.aside import aside, blocked, is_guarded, left, without
 from reconciler.core.fallback import Moment, Ran, concluded, failing, judge
 from reconciler.core.notes import held_at
 from reconciler.core.plan import Revision
@@ -19,7 +19,7 @@ from reconciler.flow.apply import Settings, carry_out
 from reconciler.flow.bookkeeping import is_settled
 from reconciler.flow.fan import Stop
 from reconciler.flow.operator.desire import Desire
-from reconciler.flow.operator.scribe import Scribe
+from reconciler.flow.operator.scribe import Scribe, Steps
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.operator.stopwatch import Stopwatch
 from reconciler.flow.planning import Planned, make_plan
@@ -30,7 +30,7 @@ from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Result, Status
 from reconciler.model.track import Track
-from reconciler.ports import Cluster, Unreachable
+from reconciler.ports import Cluster, Progress, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +75,55 @@ class Passes:
         state.keeper.begin(planned, doing.plan)
         account = Account()
         waiting = unjudged(planned.desired, planned.world.inventory) if doing.question else frozenset[ObjectId]()
-        if doing.plan.is_empty and is_settled(planned, waiting):
-            return Attempted(self._ended(planned, refused, account.result(doing, Ending.COMPLETED, told.nothing()), account))
+        if all(is_guarded(step) for step in doing.plan.steps) and is_settled(planned, waiting):
+            return self._nothing_done(run, planned, doing, refused, because)
         outfit.listener.hear(RunBegan(run, desire.revision, because))
-        self._scribe.begin(run, doing, outfit.clock.now())
+        self._scribe.begin(run, planned, outfit.clock.now())
         with watch.measured("apply"):
-            result = await self._carried_out(doing, stop, account)
-        if account.question is not None:
+            result = await self._carried_out(doing, stop, account, Steps(self._scribe, run, outfit.progress))
+        if account.question is not None:  # what is behind that wave was left out, as it will be until somebody has answered
             self._ask(run, (*state.asked, account.question))
+            doing = replace(doing, plan=without(doing.plan, (one.id for one in result.outcomes if one.status is Status.SKIPPED)))
+        result = self._told_left(planned, doing, refused, result)
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
         gives_up = self._gives_up(planned, account)
         return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen), gives_up=gives_up)
+
+    def _nothing_done(self, run: str, planned: Planned, doing: Planned, refused: Mapping[str, str], because: str) -> Attempted:
+        """Nothing was to be done, or nothing may be done of it: that is a run once, and none when it is looked at again."""
+        outfit, state = self._outfit, self._state
+        nothing = Result(planned.plan.hash, (), Ending.COMPLETED, told.nothing())
+        before, result = state.left, self._told_left(planned, doing, refused, nothing)
+        again = self._ended(planned, refused, result, Account())
+        if not state.left or state.left == before:
+            return Attempted(again)
+        outfit.listener.hear(RunBegan(run, planned.plan.revision, because))
+        self._scribe.begin(run, planned, outfit.clock.now())
+        self._scribe.finish(run, result, outfit.clock.now())
+        outfit.listener.hear(_told(run, planned.plan.revision, result, {}))
+        return Attempted(again, is_run=True)
+
+    def _told_left(self, planned: Planned, doing: Planned, refused: Mapping[str, str], result: Result) -> Result:
+        """The result with what was left out, and the ending that this makes of one that did all else."""
+        state = self._state
+        asked = {owner: one.text for one in state.asked for owner in one.owners}
+        paused = state.paused(self._outfit.clock.now())
+        outcomes = left(planned.plan, doing.plan, {**asked, **paused, **refused})
+        wanted = {manifest.id: manifest.digest for manifest in planned.desired}
+        state.left = frozenset((outcome.id, wanted.get(outcome.id, ""), outcome.owner in paused) for outcome in outcomes)
+        done = {outcome.id for outcome in outcomes}
+        result = replace(result, outcomes=(*(one for one in result.outcomes if one.id not in done), *outcomes))
+        if result.ending is not Ending.COMPLETED or not outcomes:
+            return result
+        if all(outcome.owner in paused for outcome in outcomes):
+            if len(outcomes) < len(result.outcomes):
+                return replace(result, message=f"{result.message} {told.left_out(outcomes, ())}")
+            return replace(result, ending=Ending.PAUSED, message=told.paused(len(outcomes)))
+        ending = Ending.BLOCKED if any(outcome.owner in refused for outcome in outcomes) else Ending.HELD
+        begun = f"{result.message} " if len(outcomes) < len(result.outcomes) else ""
+        return replace(result, ending=ending, message=begun + told.left_out(outcomes, (one.text for one in state.asked)))
 
     def _judged(self, graph: Graph, world: World) -> Mapping[Ref, Track]:
         """What is to be made of builds now. Of what somebody paused nothing is decided."""
@@ -135,13 +171,13 @@ class Passes:
                 self._outfit.listener.hear(ApprovalNeeded(run, one.hash, one.text))
         self._state.asked = asked
 
-    async def _carried_out(self, planned: Planned, stop: Stop, account: Account) -> Result:
+    async def _carried_out(self, planned: Planned, stop: Stop, account: Account, progress: Progress) -> Result:
         outfit, environment = self._outfit, planned.graph.environment
         settings = Settings(
             outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True, approved=self._state.approved
         )
         try:
-            return await carry_out(planned, self._cluster, outfit.clock, outfit.progress, stop, settings, self._state.fence, account)
+            return await carry_out(planned, self._cluster, outfit.clock, progress, stop, settings, self._state.fence, account)
         except Unreachable as lost:
             message = told.lost(str(lost), lost.fix, account.outcomes, len(planned.plan.steps))
             return account.result(planned, Ending.FAILED, message)
@@ -160,7 +196,7 @@ class Passes:
         if result.ending not in (Ending.CANCELLED, Ending.LOCKED):
             state.applied = planned.plan.revision
             self._trust(planned)
-        if result.ending is Ending.COMPLETED and not refused and not failed:
+        if result.ending in (Ending.COMPLETED, Ending.PAUSED) and not refused and not failed:
             state.succeeded = now
         return again
 

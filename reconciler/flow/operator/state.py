@@ -99,6 +99,8 @@ class State:
     quarrels: dict[ObjectId, Quarrel] = field(default_factory=dict)
     asked: tuple[Question, ...] = ()
     """What a person is asked to approve now."""
+    left: frozenset[tuple[ObjectId, str, bool]] = frozenset()
+    """What the last run left out: object, digest of what it should be, whether it is paused."""
     held_guards: int = 0
     tracks: Mapping[Ref, Track] = field(default_factory=dict)
     """What is known of builds, as the last pass has it."""

@@ -88,7 +88,7 @@ async def test_each_wave_waits_for_a_word_on_the_one_before_it() -> None:
         assert first.text.startswith("wave 0 (first) is healthy, and waits for a word before the next one: fleet approve ")
         assert first.owners == {"Service/acme/s1", "Service/acme/s2"}
         ended = site.ears.of(RunEnded)
-        assert [one.ending for one in ended] == [Ending.BLOCKED]
+        assert [one.ending for one in ended] == [Ending.HELD]
         assert brief(first.hash) in ended[0].message
         versions = await site.versions()
         operator.wake("asked")
