@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -51,6 +51,8 @@ class Journal:
     question: str = ""
     runs: tuple[RunEntry, ...] = ()
     """The newest first."""
+    lasting: Mapping[str, str] = field(default_factory=dict)
+    """Of each file that is broken now the commit at which it was good last."""
 
     def with_run(self, run: RunEntry) -> tuple[RunEntry, ...]:
         """The runs, one more, or the same one further on."""
@@ -64,13 +66,13 @@ def journal_id(graph: Graph) -> ObjectId:
 
 def encode(id: ObjectId, journal: Journal) -> Body:
     """The ConfigMap. It has no label of the environment: it is no part of what is applied."""
-    plain = {name: value for name, value in asdict(journal).items() if name != "runs" and value}
+    plain = {name: value for name, value in asdict(journal).items() if isinstance(value, str) and value}
     lines = [orjson.dumps(_cut(asdict(run))).decode() for run in journal.runs]
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": id.name, "namespace": id.namespace, "labels": {MANAGED_BY: MANAGER}},
-        "data": {**plain, "runs": "\n".join(lines)},
+        "data": {**plain, "runs": "\n".join(lines), "lasting": orjson.dumps(journal.lasting, option=orjson.OPT_SORT_KEYS).decode()},
     }
 
 
@@ -78,7 +80,8 @@ def decode(standing: Observed | None) -> Journal:
     """What a ConfigMap says; empty where there is none, without lines that are none of ours."""
     data: Mapping[str, str] = (standing.body.get("data") or {}) if standing is not None else {}
     runs = tuple(_runs(data.get("runs", "").splitlines()))
-    return Journal(**{name: data.get(name, "") for name in ("holder", "source", "revision", "message", "asks", "question")}, runs=runs)
+    plain = {name: data.get(name, "") for name in ("holder", "source", "revision", "message", "asks", "question")}
+    return Journal(**plain, runs=runs, lasting=_lasting(data.get("lasting", "")))
 
 
 def _runs(lines: Iterable[str]) -> Iterable[RunEntry]:
@@ -87,6 +90,14 @@ def _runs(lines: Iterable[str]) -> Iterable[RunEntry]:
             yield RunEntry(**orjson.loads(line))
         except (ValueError, TypeError):
             continue
+
+
+def _lasting(text: str) -> Mapping[str, str]:
+    try:
+        found = orjson.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(path): str(commit) for path, commit in found.items()} if isinstance(found, dict) else {}
 
 
 def _cut(entry: dict[str, Any]) -> dict[str, Any]:

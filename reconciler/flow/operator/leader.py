@@ -75,6 +75,7 @@ class Leader:
     async def lead(self, stop: Stop) -> None:
         """Until somebody asks to stop and what is under way has ended. Raises Unreachable while it has not begun."""
         await self._adopt_record()
+        await self._chronicle.begin(self._cluster, journal_id(self._graph))
         await self.statuses.load()
         self._queue.wake(PASS)
         async with together(
@@ -82,11 +83,12 @@ class Leader:
             self._watched({RECORD_LABEL: self._environment}, [("", "ConfigMap")], self._recorded),
             self._watched_children(),
             self._resyncs(),
-            self._chronicle.keep(self._cluster, journal_id(self._graph)),
+            self._chronicle.keep(),
         ):
             await stop.wait()
             self.interrupt(stop.reason)
             await self._idle.wait()
+            await self._chronicle.flush()
 
     def projected(self, observed: Observed, *, gone: bool) -> None:
         """A watch showed a custom resource."""
@@ -120,6 +122,7 @@ class Leader:
         because, self._because = self._because, "resync"
         try:
             desire = await self._desired()
+            await self._chronicle.flush()  # a restart must find where broken files were good before anything is written without them
         except NothingDesired as nothing:
             self._following.broken(str(nothing))
             return

@@ -8,11 +8,13 @@ import math
 
 from reconciler.core.home import NAMESPACE
 from reconciler.core.inventory import INVENTORY_LABEL, decode
+from reconciler.core.journal import decode as decode_journal
+from reconciler.core.journal import journal_id
 from reconciler.core.understand import understand
 from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.operator.chronicle import Chronicle
-from reconciler.flow.operator.desire import Desire, NothingDesired, desire
+from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire
 from reconciler.flow.operator.following import Following
 from reconciler.flow.operator.leader import Leader
 from reconciler.flow.operator.scribe import Scribe
@@ -171,7 +173,9 @@ class Operator:
         assert spec is not None
         upstream.trust(spec.source.verify)
         await self._following.confirm(applied, self.state.approved)
-        self.state.applied = applied
+        told = decode_journal(await cluster.read(journal_id(first.graph)))
+        self.state.lasting = Lasting(applied, told.lasting)
+        self.state.applied, self.state.desire = applied, None
 
     async def _desired(self) -> Desire:
         """What the commit asks for today that may be applied: read once a commit and day."""
@@ -179,9 +183,12 @@ class Operator:
             state, outfit = self.state, self._outfit
             revision, today = self._following.revision, outfit.clock.now().date()
             if state.desire is None or state.desire.revision != revision or state.read_on != today:
-                state.desire = await asyncio.to_thread(desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today)
-                state.read_on = today
-                outfit.read(state.desire)
+                read = await asyncio.to_thread(
+                    desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, self.state.lasting
+                )
+                state.desire, state.read_on = read, today
+                self._chronicle.last(read.lasting)
+                outfit.read(read)
             return state.desire
 
 

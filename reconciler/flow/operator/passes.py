@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.core.approval import approved, asks, guarded_owners, held
+from reconciler.core.approval import approved, asks, bound, guarded_owners, held, nothing_goes
 from reconciler.core.aside import aside, blocked
 from reconciler.core.plan import Revision
 from reconciler.core.world import Options
@@ -59,8 +59,10 @@ class Passes:
         doing, refused = self._allowed(planned, run)
         state.keeper.begin(planned, doing.plan)
         account = Account()
-        if doing.plan.is_empty and is_settled(planned):
-            return Attempted(self._ended(planned, refused, account.result(doing, Ending.COMPLETED, told.nothing()), account))
+        if nothing_goes(doing.plan) and is_settled(planned) and (doing.plan.is_empty or self._is_told()):
+            ending = Ending.COMPLETED if doing.plan.is_empty else Ending.HELD
+            said = told.nothing() if doing.plan.is_empty or state.result is None else state.result.message
+            return Attempted(self._ended(planned, refused, account.result(doing, ending, said), account))
         outfit.listener.hear(RunBegan(run, desire.revision, because))
         self._scribe.begin(run, doing, outfit.clock.now())
         with watch.measured("apply"):
@@ -70,15 +72,21 @@ class Passes:
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
         return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen))
 
+    def _is_told(self) -> bool:
+        """Whether the last run ended with the very question that is all that is left."""
+        result, question = self._state.result, self._state.question
+        return result is not None and result.ending is Ending.HELD and bool(question) and question in result.message
+
     def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""
         state, now = self._state, self._outfit.clock.now()
         sync = planned.graph.environment.sync
-        question = asks(planned.plan, state.approved, sync.approval)
-        if question and planned.plan.hash != state.asked:
-            self._outfit.listener.hear(ApprovalNeeded(run, planned.plan.hash, question))
-        state.asked, state.question = (planned.plan.hash, question) if question else ("", "")
-        plan = approved(planned.plan, state.approved, sync.approval)
+        binding = bound(planned.graph, planned.plan, sync.approval)
+        question = asks(planned.plan, binding, state.approved, sync.approval)
+        if question and binding != state.asked:
+            self._outfit.listener.hear(ApprovalNeeded(run, binding, question))
+        state.asked, state.question = (binding, question) if question else ("", "")
+        plan = approved(planned.plan, binding, state.approved, sync.approval)
         state.held_guards, state.guarded = held(plan), guarded_owners(plan)
         refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
         return replace(planned, plan=aside(plan, {**refused, **state.paused(now)})), refused
@@ -87,13 +95,15 @@ class Passes:
         outfit, environment = self._outfit, planned.graph.environment
         settings = Settings(outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True)
         try:
-            return await carry_out(planned, self._cluster, outfit.clock, outfit.progress, stop, settings, self._state.fence, account)
+            result = await carry_out(planned, self._cluster, outfit.clock, outfit.progress, stop, settings, self._state.fence, account)
         except Unreachable as lost:
             message = told.lost(str(lost), lost.fix, account.outcomes, len(planned.plan.steps))
             return account.result(planned, Ending.FAILED, message)
         except asyncio.CancelledError:
             self._state.keeper.end(planned, {}, {})
             raise
+        is_asked = result.ending is Ending.HELD and bool(self._state.question)
+        return replace(result, message=f"Everything else is applied; {self._state.question}") if is_asked else result
 
     def _ended(self, planned: Planned, refused: Mapping[str, str], result: Result, account: Account) -> frozenset[ObjectId]:
         state, now = self._state, self._outfit.clock.now()
@@ -105,6 +115,8 @@ class Passes:
         state.result = result
         if result.ending not in (Ending.CANCELLED, Ending.LOCKED):
             state.applied = planned.plan.revision
+            if state.desire is not None and state.desire.revision == planned.plan.revision:
+                state.lasting = state.desire.lasting
             self._trust(planned)
         if result.ending is Ending.COMPLETED and not refused and not failed:
             state.succeeded = now

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from reconciler.core.orders import Orders
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.equality import Equality
-from reconciler.flow.operator.desire import Desire
+from reconciler.flow.operator.desire import Desire, Lasting
 from reconciler.flow.operator.keeper import Keeper
 from reconciler.model.fleet import Environment
 from reconciler.model.happenings import Happening, PauseChanged
@@ -84,6 +84,8 @@ class State:
     desire: Desire | None = None
     """As read last: what a pass applies, and what repairs are made from."""
     read_on: date | None = None
+    lasting: Lasting = field(default_factory=Lasting)
+    """Where files that are broken now were good last."""
     fence: int = 0
     applied: str = ""
     """The revision of the last pass that came to its end, or what the inventory says of the one before a restart."""

@@ -191,4 +191,32 @@ async def test_removed_services_beyond_the_guards_wait_and_the_rest_is_applied(s
         async with asyncio.timeout(10):
             while deployment("s0") in await site.live():
                 await asyncio.sleep(0.05)
-    assert ended(site)[-1].ending is Ending.COMPLETED
+        await until(lambda: ended(site)[-1].ending is Ending.COMPLETED)
+
+
+async def test_what_a_broken_file_said_to_others_holds_until_it_is_mended(site: Site) -> None:
+    calls = site.shelf.head.having("specs/services/acme/s1.yaml", service("s1", extra="  dependsOn: [s0]\n"))
+    site.shelf.push(calls)
+    async with site.running() as operator:
+        await settled(site, operator, calls.revision)
+        live = await site.versions()
+        broken = calls.having("specs/services/acme/s1.yaml", "kind: [")
+        site.shelf.push(broken)
+        operator.wake("webhook")
+        await settled(site, operator, broken.revision)
+        assert await site.versions() == live, "its caller may still be called by s1"
+        more = broken.having("specs/services/acme/s9.yaml", service("s9"))
+        site.shelf.push(more)
+        operator.wake("webhook")
+        await settled(site, operator, more.revision)
+        kept = await site.versions()
+        assert {id: kept[id] for id in live} == live
+    async with site.running(holder="operator two") as operator:
+        await settled(site, operator, more.revision)
+        assert await site.versions() == kept, "also after a restart"
+        mended = more.having("specs/services/acme/s1.yaml", service("s1"))
+        site.shelf.push(mended)
+        operator.wake("webhook")
+        await settled(site, operator, mended.revision)
+        after = await site.versions()
+        assert {id.kind for id in kept if kept[id] != after.get(id)} == {"NetworkPolicy"}
