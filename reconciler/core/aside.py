@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update
+from reconciler.model.manifests import ObjectId
+from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update, step_id
 
 
 def owner_of_step(step: Step) -> str:
@@ -25,7 +26,7 @@ def blocked(plan: Plan) -> dict[str, str]:
     return found
 
 
-def aside(plan: Plan, owners: Mapping[str, str]) -> Plan:
-    """The plan without every step of these owners. Its hash stays that of the whole plan: it is what approvals bind to."""
-    steps = tuple(step for step in plan.steps if owner_of_step(step) not in owners)
+def aside(plan: Plan, owners: Mapping[str, str], objects: Collection[ObjectId] = ()) -> Plan:
+    """The plan without the steps of these owners, and of these objects. Its hash stays that of the whole plan."""
+    steps = tuple(step for step in plan.steps if owner_of_step(step) not in owners and step_id(step) not in objects)
     return plan if len(steps) == len(plan.steps) else replace(plan, steps=steps)

@@ -128,9 +128,11 @@ class Operator:
     async def _first(self, stop: Stop) -> Desire | None:
         """A commit that says something, which also says where everything lives. Without one there is nothing to lead."""
         while not stop.is_set():
-            with contextlib.suppress(NothingDesired):
+            try:
                 if self._following.revision:
                     return await self._desired()
+            except NothingDesired as nothing:
+                self._following.broken(str(nothing))
             await _pause(0.2, stop)
         return None
 
@@ -140,12 +142,12 @@ class Operator:
         cluster = self._cluster = self._cluster or outfit.connect(environment)
         if await cluster.read(_NAMESPACE) is None:
             await cluster.apply(NAMESPACE, dry_run=False, force=True)
-        if not self.state.applied:
-            await self._remember(cluster, first)
-            await self._desired()
         lost, ends = Stop(), Stop()
         async with lease(cluster, outfit.clock, environment, outfit.holder, lost, outfit.progress, wait=False) as fence:
             self.state.fence, self._standby, self._said = fence, False, ""
+            self.state.renew()
+            await self._remember(cluster, first)
+            await self._desired()
             outfit.listener.hear(LeaseChanged(held=True, holder=outfit.holder))
             self._leader = Leader(outfit, self.state, cluster, self._following, self._desired, self._scribe, self._chronicle)
             try:
@@ -175,7 +177,7 @@ class Operator:
         await self._following.confirm(applied, self.state.approved)
         told = decode_journal(await cluster.read(journal_id(first.graph)))
         self.state.lasting = Lasting(applied, told.lasting)
-        self.state.applied, self.state.desire = applied, None
+        self.state.applied = applied
 
     async def _desired(self) -> Desire:
         """What the commit asks for today that may be applied: read once a commit and day."""

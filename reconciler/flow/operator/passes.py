@@ -89,7 +89,7 @@ class Passes:
         plan = approved(planned.plan, binding, state.approved, sync.approval)
         state.held_guards, state.guarded = held(plan), guarded_owners(plan)
         refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
-        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)})), refused
+        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)}, state.left_alone(planned, now))), refused
 
     async def _carried_out(self, planned: Planned, stop: Stop, account: Account) -> Result:
         outfit, environment = self._outfit, planned.graph.environment
