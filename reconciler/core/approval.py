@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from reconciler.core.aside import owner_of_step
+from reconciler.core.aside import is_guarded, owner_of_step
 from reconciler.core.guard import taken_down
 from reconciler.core.health import waits
 from reconciler.core.plan import hash_of
@@ -48,6 +48,11 @@ def held(plan: Plan) -> int:
     return taken_down(step for step in plan.steps if isinstance(step, Delete | Update) and step.guarded)
 
 
+def nothing_goes(plan: Plan) -> bool:
+    """Whether every step of it waits."""
+    return all(is_guarded(step) for step in plan.steps)
+
+
 def guarded_owners(plan: Plan) -> frozenset[str]:
     """Whose steps guards hold."""
     return frozenset(owner_of_step(step) for step in plan.steps if isinstance(step, Delete | Update) and step.guarded)
@@ -55,11 +60,11 @@ def guarded_owners(plan: Plan) -> frozenset[str]:
 
 def questions(plan: Plan, graph: Graph, by: str, mode: Approval) -> tuple[Question, ...]:
     """What a person would have to approve. Empty where nothing waits for one."""
-    if mode == "none" or names(by, plan.hash):
+    if mode == "none":
         return ()
     owners = frozenset(owner_of_step(step) for step in plan.steps if not isinstance(step, Block))
     if mode == "always":
-        total = sum(not isinstance(step, Block) for step in plan.steps)
+        total = 0 if names(by, plan.hash) else sum(not isinstance(step, Block) for step in plan.steps)
         return (_question(plan.hash, f"{total} steps wait for an approval", owners),) if total else ()
     asked = [
         _question(_hash(graph, plan, owner), f"a hold on {tag} that never passed the gate would come into force on {owner}", {owner})
@@ -67,7 +72,11 @@ def questions(plan: Plan, graph: Graph, by: str, mode: Approval) -> tuple[Questi
     ]
     number = held(plan)
     if number:
-        asked.append(_question(plan.hash, f"guards hold {number} that would be taken down", guarded_owners(plan), "; if that is meant"))
+        asked.append(
+            _question(
+                _guard_hash(graph, plan), f"guards hold {number} that would be taken down", guarded_owners(plan), "; if that is meant"
+            )
+        )
     return tuple(one for one in asked if not names(by, one.hash))
 
 
@@ -75,12 +84,12 @@ def approved(plan: Plan, graph: Graph, by: str, mode: Approval) -> Plan:
     """The plan as it may be carried out now: what was approved let go, what waits for a person left out."""
     if mode == "none":
         return plan
-    if names(by, plan.hash):
-        return replace(plan, steps=tuple(_released(step) for step in plan.steps)) if held(plan) else plan
     if mode == "always":
-        return replace(plan, steps=tuple(step for step in plan.steps if isinstance(step, Block)))
+        return replace(plan, steps=tuple(map(_released, plan.steps) if names(by, plan.hash) else plan.of(Block)))
     waiting = {owner for owner in unsafe(plan, graph) if not names(by, _hash(graph, plan, owner))}
-    return replace(plan, steps=tuple(step for step in plan.steps if owner_of_step(step) not in waiting)) if waiting else plan
+    is_let_go = held(plan) and names(by, _guard_hash(graph, plan))
+    steps = (_released(step) if is_let_go else step for step in plan.steps if owner_of_step(step) not in waiting)
+    return replace(plan, steps=tuple(steps)) if waiting or is_let_go else plan
 
 
 def unsafe(plan: Plan, graph: Graph) -> Mapping[str, str]:
@@ -105,6 +114,11 @@ def _is_another(step: Create | Update) -> bool:
 def _hash(graph: Graph, plan: Plan, owner: str) -> str:
     """What an approval of one owner's steps binds to: the others may go on meanwhile."""
     return hash_of(graph, (step for step in plan.steps if owner_of_step(step) == owner))
+
+
+def _guard_hash(graph: Graph, plan: Plan) -> str:
+    """What an approval of what guards hold binds to: that alone, so that nothing else can make a yes void."""
+    return hash_of(graph, (step for step in plan.steps if is_guarded(step)))
 
 
 def _question(hash: str, text: str, owners: Collection[str], but: str = "") -> Question:

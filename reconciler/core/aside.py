@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.model.manifests import ObjectId
@@ -54,7 +54,7 @@ def is_guarded(step: Step) -> bool:
     return isinstance(step, Delete | Update) and step.guarded
 
 
-def aside(plan: Plan, owners: Mapping[str, str]) -> Plan:
-    """The plan without every step of these owners. Its hash stays that of the whole plan: it is what approvals bind to."""
-    steps = tuple(step for step in plan.steps if owner_of_step(step) not in owners)
+def aside(plan: Plan, owners: Mapping[str, str], objects: Collection[ObjectId] = ()) -> Plan:
+    """The plan without the steps of these owners, and of these objects. Its hash stays that of the whole plan."""
+    steps = tuple(step for step in plan.steps if owner_of_step(step) not in owners and step_id(step) not in objects)
     return plan if len(steps) == len(plan.steps) else replace(plan, steps=steps)

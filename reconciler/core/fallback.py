@@ -83,7 +83,7 @@ def judge(graph: Graph, kinds: tuple[Kind, ...], world: World, at: Moment) -> Ma
 def images(graph: Graph, kinds: tuple[Kind, ...]) -> Mapping[Ref, str]:
     """The services that ask for it, each with the image that it runs."""
     table = {kind.name: kind for kind in kinds}
-    uses = ((ref, table[ref.kind].image(graph.resources[ref])) for ref in graph.choices)
+    uses = ((ref, table[ref.kind].image(graph.resources[ref])) for ref in graph.choices if ref in graph.resources)
     return {ref: use.image.short for ref, use in uses if use is not None and use.falls_back}
 
 
@@ -221,7 +221,7 @@ def put_back(
     after = held_back(graph, tracks)
     if after is graph:
         return graph, manifests
-    refs = [ref for ref, choice in after.choices.items() if choice is not graph.choices[ref]]
+    refs = [ref for ref, choice in after.choices.items() if choice is not graph.choices[ref] and ref in graph.resources]
     gone = {manifest.id for manifest in render_some(graph, kinds, refs)}
     return after, ordered((*(one for one in manifests if one.id not in gone), *render_some(after, kinds, refs)))
 

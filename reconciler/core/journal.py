@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -73,6 +73,8 @@ class Journal:
     """The newest first."""
     runs: tuple[RunEntry, ...] = ()
     """The newest first."""
+    lasting: Mapping[str, str] = field(default_factory=dict)
+    """Of each file that is broken now the commit at which it was good last."""
 
     def with_run(self, run: RunEntry) -> tuple[RunEntry, ...]:
         """The runs, one more, or the same one further on."""
@@ -92,7 +94,7 @@ def encode(id: ObjectId, journal: Journal) -> Body:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": id.name, "namespace": id.namespace, "labels": {MANAGED_BY: MANAGER}},
-        "data": {name: text for name, text in {**said, **lists}.items() if text},
+        "data": {name: text for name, text in {**said, **lists, "lasting": _dumped(journal.lasting)}.items() if text},
     }
 
 
@@ -104,6 +106,7 @@ def decode(standing: Observed | None) -> Journal:
         asked=tuple(_read(data.get("asked", ""), Asked)),
         fallen=tuple(_read(data.get("fallen", ""), Fallen)),
         runs=tuple(_read(data.get("runs", ""), RunEntry)),
+        lasting=_lasting(data.get("lasting", "")),
     )
 
 
@@ -113,6 +116,18 @@ def _read(lines: str, type: Callable[..., T]) -> Iterator[T]:
             yield type(**orjson.loads(line))
         except (ValueError, TypeError):
             continue
+
+
+def _dumped(lasting: Mapping[str, str]) -> str:
+    return orjson.dumps(dict(lasting), option=orjson.OPT_SORT_KEYS).decode() if lasting else ""
+
+
+def _lasting(text: str) -> Mapping[str, str]:
+    try:
+        found = orjson.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(path): str(commit) for path, commit in found.items()} if isinstance(found, dict) else {}
 
 
 def _cut(entry: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,11 @@ class Orders:
 
 def orders(body: Body) -> Orders:
     """The orders on an object. A date that is none pauses without end: whoever wrote it meant to stop something."""
-    annotations: Mapping[str, str] = body["metadata"].get("annotations") or {}
+    return given(body["metadata"].get("annotations") or {})
+
+
+def given(annotations: Mapping[str, str]) -> Orders:
+    """The orders among these annotations."""
     said = annotations.get(PAUSED, "")
     paused = said not in ("", "false")
     return Orders(

@@ -84,6 +84,11 @@ def id_of(ref: Ref, environment: Environment) -> ObjectId:
     return ObjectId(GROUP, ref.kind, environment.namespace(ref.tenant) if ref.tenant else "", ref.name)
 
 
+def ref_of(id: ObjectId, environment: Environment) -> Ref:
+    """The spec of a custom resource."""
+    return Ref(id.kind, id.name, id.namespace.removeprefix(environment.namespace_prefix))
+
+
 class Whose(StrEnum):
     """Who a live custom resource belongs to."""
 

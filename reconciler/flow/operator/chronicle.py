@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 from reconciler.core.journal import RUNS, Asked, Fallen, Journal, RunEntry, decode, encode
+from reconciler.flow.operator.desire import Lasting
 from reconciler.model.happenings import BuildPutBack, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
 from reconciler.model.manifests import ObjectId
 from reconciler.ports import Clock, Cluster, Unreachable
@@ -20,6 +22,7 @@ class Chronicle:
         self._clock = clock
         self._journal = Journal()
         self._news = asyncio.Event()
+        self._place: tuple[Cluster, ObjectId] | None = None
 
     def hear(self, happening: Happening) -> None:
         """Takes it down."""
@@ -48,20 +51,38 @@ class Chronicle:
             self._journal = replace(self._journal, asked=asked)
             self._news.set()
 
-    async def keep(self, cluster: Cluster, id: ObjectId) -> None:
-        """Writes it as long as this operator leads. What an operator before it wrote of runs is kept."""
+    def last(self, lasting: Lasting) -> None:
+        """Files that are broken now, and where they were good."""
+        if dict(self._journal.lasting) != dict(lasting.files):
+            self._journal = replace(self._journal, lasting=dict(lasting.files))
+            self._news.set()
+
+    async def begin(self, cluster: Cluster, id: ObjectId) -> None:
+        """From now on it is written there. What an operator before this one wrote of runs is kept. Raises Unreachable."""
         standing = decode(await cluster.read(id))
         known = {run.id for run in self._journal.runs}
         runs = (*self._journal.runs, *(run for run in standing.runs if run.id not in known))
         fallen = tuple(dict.fromkeys((*self._journal.fallen, *standing.fallen)))[:RUNS]
-        self._journal = replace(self._journal, runs=runs, fallen=fallen)
+        self._journal, self._place = replace(self._journal, runs=runs, fallen=fallen), (cluster, id)
+
+    async def flush(self) -> None:
+        """Writes what is new, if anything is. Raises Unreachable."""
+        if self._place is None or not self._news.is_set():
+            return
+        cluster, id = self._place
+        self._news.clear()
+        try:
+            await cluster.apply(encode(id, self._journal), dry_run=False, force=True)
+        except BaseException:
+            self._news.set()
+            raise
+
+    async def keep(self) -> None:
+        """Writes what is new until it is cancelled."""
         while True:
             await self._news.wait()
-            self._news.clear()
-            try:
-                await cluster.apply(encode(id, self._journal), dry_run=False, force=True)
-            except Unreachable:
-                self._news.set()
+            with contextlib.suppress(Unreachable):
+                await self.flush()
             await asyncio.sleep(PAUSE)
 
     def _ended(self, run: RunEnded, now: str) -> RunEntry:

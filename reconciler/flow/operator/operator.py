@@ -8,11 +8,13 @@ import math
 
 from reconciler.core.home import NAMESPACE
 from reconciler.core.inventory import INVENTORY_LABEL, decode
+from reconciler.core.journal import decode as decode_journal
+from reconciler.core.journal import journal_id
 from reconciler.core.understand import understand
 from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.operator.chronicle import Chronicle
-from reconciler.flow.operator.desire import Desire, NothingDesired, desire
+from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire
 from reconciler.flow.operator.following import Following
 from reconciler.flow.operator.leader import Leader
 from reconciler.flow.operator.scribe import Scribe
@@ -127,9 +129,11 @@ class Operator:
     async def _first(self, stop: Stop) -> Desire | None:
         """A commit that says something, which also says where everything lives. Without one there is nothing to lead."""
         while not stop.is_set():
-            with contextlib.suppress(NothingDesired):
+            try:
                 if self._following.revision:
                     return await self._desired()
+            except NothingDesired as nothing:
+                self._following.broken(str(nothing))
             await _pause(0.2, stop)
         return None
 
@@ -139,12 +143,12 @@ class Operator:
         cluster = self._cluster = self._cluster or outfit.connect(environment)
         if await cluster.read(_NAMESPACE) is None:
             await cluster.apply(NAMESPACE, dry_run=False, force=True)
-        if not self.state.applied:
-            await self._remember(cluster, first)
-            await self._desired()
         lost, ends = Stop(), Stop()
         async with lease(cluster, outfit.clock, environment, outfit.holder, lost, outfit.progress, wait=False) as fence:
             self.state.fence, self._standby, self._said = fence, False, ""
+            self.state.renew()
+            await self._remember(cluster, first)
+            await self._desired()
             outfit.listener.hear(LeaseChanged(held=True, holder=outfit.holder))
             self._leader = Leader(outfit, self.state, cluster, self._following, self._desired, self._scribe, self._chronicle)
             try:
@@ -173,6 +177,8 @@ class Operator:
         assert spec is not None
         upstream.trust(spec.source.verify)
         await self._following.confirm(applied, self.state.approved)
+        told = decode_journal(await cluster.read(journal_id(first.graph)))
+        self.state.lasting = Lasting(applied, told.lasting)
         self.state.applied, self.state.tracks = applied, inventory.tracks
 
     async def _desired(self) -> Desire:
@@ -181,9 +187,12 @@ class Operator:
             state, outfit = self.state, self._outfit
             revision, today = self._following.revision, outfit.clock.now().date()
             if state.desire is None or state.desire.revision != revision or state.read_on != today:
-                state.desire = await asyncio.to_thread(desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today)
-                state.read_on = today
-                outfit.read(state.desire)
+                read = await asyncio.to_thread(
+                    desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, self.state.lasting
+                )
+                state.desire, state.read_on = read, today
+                self._chronicle.last(read.lasting)
+                outfit.read(read)
             return state.desire
 
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.core.approval import Question, approved, held, questions
-from reconciler.core.aside import aside, blocked, is_guarded, left, without
+from reconciler.core.approval import Question, approved, held, nothing_goes, questions
+from reconciler.core.aside import aside, blocked, left, without
 from reconciler.core.fallback import Moment, Ran, concluded, failing, judge
 from reconciler.core.notes import held_at
 from reconciler.core.plan import Revision
@@ -75,7 +75,7 @@ class Passes:
         state.keeper.begin(planned, doing.plan)
         account = Account()
         waiting = unjudged(planned.desired, planned.world.inventory) if doing.question else frozenset[ObjectId]()
-        if all(is_guarded(step) for step in doing.plan.steps) and is_settled(planned, waiting):
+        if nothing_goes(doing.plan) and is_settled(planned, waiting):
             return self._nothing_done(run, planned, doing, refused, because)
         outfit.listener.hear(RunBegan(run, desire.revision, because))
         self._scribe.begin(run, planned, outfit.clock.now())
@@ -110,7 +110,8 @@ class Passes:
         state = self._state
         asked = {owner: one.text for one in state.asked for owner in one.owners}
         paused = state.paused(self._outfit.clock.now())
-        outcomes = left(planned.plan, doing.plan, {**asked, **paused, **refused})
+        alone = state.left_alone(planned, self._outfit.clock.now())
+        outcomes = left(without(planned.plan, alone), doing.plan, {**asked, **paused, **refused})
         wanted = {manifest.id: manifest.digest for manifest in planned.desired}
         state.left = frozenset((outcome.id, wanted.get(outcome.id, ""), outcome.owner in paused) for outcome in outcomes)
         done = {outcome.id for outcome in outcomes}
@@ -161,7 +162,7 @@ class Passes:
         asked = (*questions(planned.plan, graph, state.approved, mode), *([wave] if wave is not None else []))
         self._ask(run, asked)
         refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
-        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)}), question=wave), refused
+        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)}, state.left_alone(planned, now)), question=wave), refused
 
     def _ask(self, run: str, asked: tuple[Question, ...]) -> None:
         """Tells of what waits for a person, each once."""
@@ -195,6 +196,8 @@ class Passes:
         state.result = result
         if result.ending not in (Ending.CANCELLED, Ending.LOCKED):
             state.applied = planned.plan.revision
+            if state.desire is not None and state.desire.revision == planned.plan.revision:
+                state.lasting = state.desire.lasting
             self._trust(planned)
         if result.ending in (Ending.COMPLETED, Ending.PAUSED) and not refused and not failed:
             state.succeeded = now

@@ -11,8 +11,9 @@ from reconciler.core.fallback import in_force
 from reconciler.core.orders import Orders
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.equality import Equality
-from reconciler.flow.operator.desire import Desire
+from reconciler.flow.operator.desire import Desire, Lasting
 from reconciler.flow.operator.keeper import Keeper
+from reconciler.flow.planning import Planned
 from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph, Held
 from reconciler.model.happenings import Happening, PauseChanged
@@ -88,6 +89,8 @@ class State:
     desire: Desire | None = None
     """As read last: what a pass applies, and what repairs are made from."""
     read_on: date | None = None
+    lasting: Lasting = field(default_factory=Lasting)
+    """Where files that are broken now were good last."""
     fence: int = 0
     applied: str = ""
     """The revision of the last pass that came to its end, or what the inventory says of the one before a restart."""
@@ -142,6 +145,22 @@ class State:
         """Tells of a pause that begins or ends."""
         if (before.paused, before.until) != (after.paused, after.until):
             outfit.listener.hear(PauseChanged(what, after.until, paused=after.paused))
+
+    def renew(self) -> None:
+        """Forgets what another writer may have changed meanwhile: what objects should be, and what was applied."""
+        self.keeper, self.desire, self.applied, self.result = Keeper(self.equality), None, "", None
+        self.quarrels, self.troubles = {}, {}
+
+    def mood(self, now: datetime) -> frozenset[str]:
+        """What is left alone now, by names that change when it does: what time alone may end."""
+        on = (str(id) for id, quarrel in self.quarrels.items() if quarrel.is_on(now))
+        return frozenset((now.date().isoformat(), *self.paused(now), *on))
+
+    def left_alone(self, planned: Planned, now: datetime) -> frozenset[ObjectId]:
+        """Objects that somebody else insists on, and that no commit has changed since."""
+        kept = {id: self.keeper.get(id) for id, quarrel in self.quarrels.items() if quarrel.is_on(now)}
+        desired = {manifest.id: manifest.digest for manifest in planned.desired if manifest.id in kept}
+        return frozenset(id for id, one in kept.items() if one is not None and desired.get(id) == one.manifest.digest)
 
     def pause_of(self, ref: Ref, now: datetime) -> str:
         """By which order a resource is paused now: `all`, its tenant, or itself; empty where it is not."""

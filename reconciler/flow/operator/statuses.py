@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.core.approval import brief
 from reconciler.core.crds import crds
 from reconciler.core.facts import Approval, Facts
+from reconciler.core.orders import Orders, given
 from reconciler.core.projecting import Projection, projection
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.fan import Stop
@@ -60,6 +61,10 @@ class Statuses:
             self._outfit.progress.say(text)
         if len(news) > SHOWN:
             self._outfit.progress.say(f"and {len(news) - SHOWN} more like these")
+
+    def orders(self) -> dict[ObjectId, Orders]:
+        """What people ask for on custom resources, as they were found."""
+        return {id: given(said) for id, said in self._projector.commands().items()}
 
     def seen(self, observed: Observed, *, gone: bool) -> Glance:
         """A watch showed one."""
