@@ -137,14 +137,15 @@ def _judged(ref: Ref, graph: Graph, image: str, track: Track, runs: Seen | None,
         track = replace(track, hold=None)
     elif hold is not None:
         track = replace(track, hold=None, tried="", since="")
-    return _tried(graph, image, track, build, runs, at.now)
+    is_released = at.released.get(str(ref)) in (build.digest, build.tag)  # before it failed: whoever said so looks after it
+    return _tried(graph, image, track, build, runs, at.now, gives_up=not is_released)
 
 
 def _remembered(track: Track, digest: str, runs: Seen | None) -> Track:
     return replace(track, healthy=digest) if runs and runs.digest == digest and isinstance(runs.health, Healthy) else track
 
 
-def _tried(graph: Graph, image: str, track: Track, build: Build, runs: Seen | None, now: datetime) -> Track:
+def _tried(graph: Graph, image: str, track: Track, build: Build, runs: Seen | None, now: datetime, *, gives_up: bool) -> Track:
     """Of a service that runs what the lock says, or is about to."""
     if runs is None:
         return replace(track, tried="", since="")
@@ -156,7 +157,7 @@ def _tried(graph: Graph, image: str, track: Track, build: Build, runs: Seen | No
     if track.tried != build.digest and track.healthy in ("", build.digest):
         return track  # it was well before, or was never another: its image is not what changed
     begun = track if track.tried == build.digest and track.since else replace(track, tried=build.digest, since=now.isoformat())
-    why = _given_up(graph, begun, runs, now)
+    why = _given_up(graph, begun, runs, now) if gives_up else ""
     to = target(graph, image, begun, build) if why else None
     if to is None:
         return begun
