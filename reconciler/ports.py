@@ -335,12 +335,13 @@ class StepState(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     NEEDS_QA = "needs_qa"
+    """Written, and not known to be good yet: by its health, or by a person's word."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
     """Not done, since the run ended before, or nothing was to be done after all."""
     BLOCKED = "blocked"
-    """Cannot be done: the plan says why."""
+    """Left out: it cannot be done, is paused, or waits for a person; the reason says which."""
 
 
 class StepRecord(NamedTuple):
@@ -366,6 +367,9 @@ class Ledger(Protocol):
 
     def begin(self, run: RunRecord, plan: Plan) -> None:
         """A run starts."""
+
+    def advance(self, run: RunRecord, steps: Mapping[str, StepState]) -> None:
+        """A run is further on: its state, and that of some of its steps, by their objects."""
 
     def finish(self, run: RunRecord, result: Result) -> None:
         """A run ended."""

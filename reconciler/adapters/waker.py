@@ -17,7 +17,7 @@ from typing import Any
 
 import kopf
 
-from reconciler.model.happenings import ConditionChanged, ConflictFound, Happening
+from reconciler.model.happenings import BuildPutBack, ConditionChanged, ConflictFound, Happening
 from reconciler.model.manifests import Body
 from reconciler.model.spec import API_VERSION, GROUP
 
@@ -77,6 +77,8 @@ class Waker:
                 self._post(
                     owner.kind, id.namespace, owner.name, "Warning", "Conflict", f"{who} keeps writing {id}; it is left alone for a while"
                 )
+            case BuildPutBack(ref=ref, namespace=namespace, failed=failed, message=message):
+                self._post(ref.kind, namespace, ref.name, "Warning", "BuildPutBack", f"{failed} is given up; it is {message}")
             case _:
                 pass
 

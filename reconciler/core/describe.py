@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 from reconciler.model.happenings import (
     ApprovalNeeded,
+    BuildPutBack,
     ConditionChanged,
     ConflictFound,
     DriftRepaired,
@@ -29,7 +30,7 @@ from reconciler.model.secrecy import redacted
 
 SHORT = 7
 """Digits of a commit that people see."""
-_QUIET = frozenset({Ending.COMPLETED, Ending.STALE, Ending.LOCKED, Ending.CANCELLED})
+_QUIET = frozenset({Ending.COMPLETED, Ending.STALE, Ending.LOCKED, Ending.CANCELLED, Ending.PAUSED})
 
 
 class Gravity(IntEnum):
@@ -68,6 +69,8 @@ def describe(happening: Happening) -> Description:
             return Description("conflict.found", Gravity.WARNING, told)
         case ApprovalNeeded(hash=hash, message=message):
             return Description("approval.needed", Gravity.WARNING, f"{message} (waits for the approval of {hash})")
+        case BuildPutBack(ref=ref, failed=failed, message=message):
+            return Description("build.put_back", Gravity.WARNING, f"{ref}: {failed} is given up; it is {message}")
         case _:
             assert_never(happening)
 

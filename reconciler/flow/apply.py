@@ -33,6 +33,8 @@ class Settings:
     wave_seconds: float = 600
     isolate: bool = False
     """What is refused of one owner sets that owner aside, and the others go on."""
+    approved: str | None = None
+    """What a person has approved, where waves wait for that; None asks nobody."""
 
 
 async def apply(planned: Planned, cluster: Cluster, clock: Clock, progress: Progress, stop: Stop, settings: Settings) -> Result:
@@ -63,7 +65,7 @@ async def carry_out(
 ) -> Result:
     """Every stage of a plan, by whoever holds the Lease. Raises Unreachable; `account` says what was done until then."""
     phases = Phases(cluster, progress, stop, account, settings.revision, isolate=settings.isolate)
-    patience = Patience(settings.wait, settings.wave_seconds)
+    patience = Patience(settings.wait, settings.wave_seconds, settings.approved)
     rollout = Rollout(planned, phases, account, cluster, clock, progress, stop, patience)
     books = Books(cluster, planned, fence, _told_revision(planned), waits=settings.wait)
     try:
@@ -97,7 +99,7 @@ class _Run:
         await self._books.widen()
         ending, message = await self._stages()
         unwell = self._account.unwell(self._planned) if self._waits else frozenset[ObjectId]()
-        await self._books.shrink(self._account.uids, self._account.gone, unwell)
+        await self._books.shrink(self._account, unwell)
         return self._account.result(self._planned, ending, message)
 
     async def _stages(self) -> Endings:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.acting import acting, opens
+from reconciler.core.approval import Question
 from reconciler.core.changes import changes
 from reconciler.core.differ import differ
+from reconciler.core.fallback import honoured, images, put_back
 from reconciler.core.handover import handed_over
 from reconciler.core.identity import moved, record_id
 from reconciler.core.ownership import is_ours, strippable
@@ -22,6 +24,8 @@ from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, ObjectId, Observed
 from reconciler.model.plan import Plan
+from reconciler.model.refs import Ref
+from reconciler.model.track import Track
 from reconciler.ports import Accepted, Answer, Cluster, Refused
 
 
@@ -38,6 +42,16 @@ class Planned:
     """New objects that can be previewed only once their namespace, or the rights of its account, are there."""
     unseen: frozenset[ObjectId] = frozenset()
     """Live objects that cannot be previewed before this plan gives their tenant's account its rights back: plan again after it."""
+    tracks: Mapping[Ref, Track] = field(default_factory=dict)
+    """What is known of builds: the inventory keeps it before anything is written."""
+    falling: frozenset[Ref] = frozenset()
+    """Services whose builds are put back when they fail."""
+    question: Question | None = None
+    """What a wave waits for, where the plan was cut off behind it."""
+
+
+Judge = Callable[[Graph, World], Mapping[Ref, Track]]
+"""Says what is known of builds, from a graph as git has it and from what is live."""
 
 
 class EnvironmentMoved(Exception):
@@ -66,10 +80,15 @@ async def make_plan(
     equality: Equality,
     findings: Iterable[Finding] = (),
     rendered: tuple[Manifest, ...] | None = None,
+    judge: Judge = honoured,
 ) -> Planned:
-    """What an apply of `graph` would do to the target. `rendered` are its manifests, where they are known. Raises EnvironmentMoved."""
+    """What an apply of `graph` would do to the target. `rendered` are its manifests, where they are known. Raises EnvironmentMoved.
+
+    What an operator put back stays put back, whoever plans; only one who judges changes that.
+    """
     world = await observe(cluster, graph)
-    manifests = render(graph, kinds) if rendered is None else rendered
+    tracks = judge(graph, world)
+    graph, manifests = put_back(graph, render(graph, kinds) if rendered is None else rendered, kinds, tracks)
     desired = tuple(handed_over(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = differ(chosen, world.objects, equality.is_equal)
@@ -81,7 +100,7 @@ async def make_plan(
         previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options)
     _remember(suspects, previews, world, equality)
     made = plan(graph, desired, world, previews, revision, options, findings)
-    return Planned(made, graph, desired, world, options, deferred - unseen, unseen)
+    return Planned(made, graph, desired, world, options, deferred - unseen, unseen, tracks, frozenset(images(graph, kinds)))
 
 
 async def _previews(

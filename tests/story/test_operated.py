@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 from collections.abc import Iterator
 
@@ -11,6 +13,7 @@ import pytest
 from tests.engines import cluster as engines
 from tests.engines.client import MERGE
 from tests.engines.cluster import Cluster
+from tests.runbook.test_rollback_procedure import TEXT, blocks
 from tests.story.desk import Desk
 from tests.story.operated import Operated
 
@@ -30,6 +33,13 @@ def site(server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     site.start()
     yield site
     site.end_all()
+
+
+def section(number: int) -> list[str]:
+    """The blocks of a section of the runbook."""
+    found = re.search(rf"^## {number}\. .*?(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    assert found
+    return blocks(found[0])
 
 
 def image_of(site: Operated, name: str) -> str:
@@ -65,7 +75,12 @@ def test_a_pushed_hold_is_one_deployment_and_shows_on_the_service(site: Operated
     assert done.code == 0, done.said
     site.desk.git("push", "-q")
     site.poke("the hold")
-    run = site.applied(site.desk.git("rev-parse", "HEAD").strip())
+    [asked] = site.until(lambda: site.runs()["asked"])
+    assert "20261101-abcdef0" in asked["question"]
+    assert site.desk.live() == before, "what never passed the gate waits for a person"
+    assert site.desk.fleet("approve", "--yes", "--env", "trial").code == 0
+    site.until(lambda: not site.runs()["asked"])
+    run = site.runs()["runs"][0]
     assert (run["updated"], run["created"], run["deleted"]) == (1, 0, 0)
     assert image_of(site, "service-registry").endswith(":20261101-abcdef0")
     held = site.until(lambda: site.condition("Service", "service-registry", "Held"))
@@ -177,12 +192,54 @@ def test_deletions_beyond_the_guards_wait_for_exactly_that_approval(site: Operat
     run = site.applied(site.push("six less"))
     assert run["ending"] == "held", run
     assert site.desk.live().keys() == before.keys()
-    asked = site.until(lambda: site.runs()["asks"])
+    [asked] = site.until(lambda: site.runs()["asked"])
     assert site.desk.fleet("approve", "0123456789ab", "--env", "trial").code == 2
-    done = site.desk.fleet("approve", asked[:12], "--env", "trial")
+    done = site.desk.fleet("approve", asked["hash"].removeprefix("sha256:")[:12], "--env", "trial")
     assert done.code == 0, done.said
     site.until(lambda: f"Deployment/{site.desk.namespace('agents')}/executor" not in site.desk.live())
-    site.until(lambda: not site.runs()["asks"])
+    site.until(lambda: not site.runs()["asked"])
+
+
+def test_a_build_that_fails_is_put_back_and_a_release_tries_it_again(site: Operated) -> None:
+    name, path = "code-generator", "specs/services/agents/code-generator.yaml"
+    image = site.desk.read(path).partition("  image: ")[2].split()[0]
+    site.desk.write(path, site.desk.read(path) + "  onFailure: hold-previous\n")
+    _lock(site, image, "a")
+    site.applied(site.push("the first build"))
+    site.until(lambda: site.condition("Service", name, "Ready").get("status") == "True")
+    site.desk.stage(name, "failed")
+    _lock(site, image, "b")
+    blocked = site.applied(site.push("a build that fails"))
+    assert blocked["ending"] == "blocked", blocked
+    assert name in blocked["message"]
+    held = site.until(lambda: (one := site.condition("Service", name, "Held")).get("status") == "True" and one)
+    assert held["reason"] == "PutBack"
+    assert held["message"].startswith("held at 20261101-aaaaaaa, by the operator: 20261101-bbbbbbb did not become healthy: Deployment")
+    site.desk.stage(name, None)
+    site.until(lambda: image_of(site, name).endswith("a" * 64))
+    assert [one["what"] for one in site.runs()["fallen"]] == [f"Service/agents/{name}"]
+    shown = site.desk.fleet("status", name, "--env", "trial")
+    assert "held at 20261101-aaaaaaa, by the operator" in shown.out
+    noted = site.desk.plan("--env", "trial")["notes"]
+    assert any(note["note"] == "held" and "by the operator" in note["text"] for note in noted)
+    _, _, release, wait = (shlex.split(block.replace("service-registry", name))[1:] for block in section(8))
+    released = site.desk.fleet(*release, "--env", "trial")
+    assert released.code == 0, released.said
+    assert "tries 20261101-bbbbbbb again" in released.out
+    site.until(lambda: image_of(site, name).endswith("b" * 64))
+    assert site.desk.fleet(*wait, "--env", "trial").code == 0
+    site.until(lambda: site.condition("Service", name, "Ready").get("status") == "True")
+    assert site.condition("Service", name, "Held")["status"] == "False"
+
+
+def _lock(site: Operated, image: str, current: str) -> None:
+    """The trial's lock: two builds of an image, one of which is current."""
+    builds = "".join(
+        f'      "sha256:{letter * 64}": {{tag: 20261101-{letter * 7}, key: k{letter}, built: 2026-11-01}}\n' for letter in ("b", "a")
+    )
+    text = f'lockVersion: 1\nimages:\n  {image}:\n    current: "sha256:{current * 64}"\n    builds:\n{builds}'
+    site.desk.write(".fleet/trial.lock", text)
+    site.desk.git("add", "--force", ".fleet/trial.lock")
 
 
 def test_metrics_tell_of_it_and_no_secret_is_in_any_line(site: Operated) -> None:

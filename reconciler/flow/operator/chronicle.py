@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
-from reconciler.core.journal import Journal, RunEntry, decode, encode
+from reconciler.core.journal import RUNS, Asked, Fallen, Journal, RunEntry, decode, encode
 from reconciler.flow.operator.desire import Lasting
-from reconciler.model.happenings import ApprovalNeeded, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
+from reconciler.model.happenings import BuildPutBack, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
 from reconciler.model.manifests import ObjectId
 from reconciler.ports import Clock, Cluster, Unreachable
 
@@ -30,8 +30,9 @@ class Chronicle:
         match happening:
             case SourceChanged(state=state, revision=revision, message=message):
                 self._journal = replace(before, source=state.value, revision=revision, message=message)
-            case ApprovalNeeded(hash=hash, message=message):
-                self._journal = replace(before, asks=hash, question=message)
+            case BuildPutBack(ref=ref, failed=failed, message=message):
+                fallen = Fallen(now, str(ref), f"{failed} is given up; it is {message}")
+                self._journal = replace(before, fallen=(fallen, *before.fallen)[:RUNS])
             case RunBegan(run=run, revision=revision, because=because):
                 entry = RunEntry(run, revision, because, now, "", "running", "")
                 self._journal = replace(before, runs=before.with_run(entry))
@@ -44,16 +45,16 @@ class Chronicle:
         if self._journal != before:
             self._news.set()
 
+    def asks(self, asked: tuple[Asked, ...]) -> None:
+        """What waits for a person now."""
+        if self._journal.asked != asked:
+            self._journal = replace(self._journal, asked=asked)
+            self._news.set()
+
     def last(self, lasting: Lasting) -> None:
         """Files that are broken now, and where they were good."""
         if dict(self._journal.lasting) != dict(lasting.files):
             self._journal = replace(self._journal, lasting=dict(lasting.files))
-            self._news.set()
-
-    def answered(self) -> None:
-        """Nothing waits for a person any more."""
-        if self._journal.asks:
-            self._journal = replace(self._journal, asks="", question="")
             self._news.set()
 
     async def begin(self, cluster: Cluster, id: ObjectId) -> None:
@@ -61,7 +62,8 @@ class Chronicle:
         standing = decode(await cluster.read(id))
         known = {run.id for run in self._journal.runs}
         runs = (*self._journal.runs, *(run for run in standing.runs if run.id not in known))
-        self._journal, self._place = replace(self._journal, runs=runs), (cluster, id)
+        fallen = tuple(dict.fromkeys((*self._journal.fallen, *standing.fallen)))[:RUNS]
+        self._journal, self._place = replace(self._journal, runs=runs, fallen=fallen), (cluster, id)
 
     async def flush(self) -> None:
         """Writes what is new, if anything is. Raises Unreachable."""

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable
 
 from reconciler.core.identity import RECORD_LABEL, labelled, record_id
-from reconciler.core.journal import journal_id
+from reconciler.core.journal import Asked, journal_id
 from reconciler.core.orders import Orders, orders
 from reconciler.core.projecting import ref_of
 from reconciler.flow.fan import Stop
@@ -138,13 +138,14 @@ class Leader:
             self._idle.set()
         for id in done.again:
             self._act_on(Noticed(self._mending.look_at(id)))
-        if not self._state.asked:
-            self._chronicle.answered()
+        self._chronicle.asks(tuple(Asked(one.hash, one.text) for one in self._state.asked))
         now = (desire, self._state.mood(self._outfit.clock.now()))
         self.statuses.passed(done.wrote, is_new=done.is_run or now != self._passed)
         self._passed = now
         if self.statuses.is_due:
             self._queue.wake(STATUS)
+        if done.gives_up:
+            self.wake("fallback", 0.0)
         if done.is_half or (running.is_set() and self._following.revision != desire.revision):
             self._queue.wake(PASS)
 

@@ -70,7 +70,8 @@ class Operator:
         state, leader = self.state, self._leader
         now, time = self._outfit.clock.now(), self._outfit.monotonic()
         depth, age = leader.queue if leader is not None else (0, 0.0)
-        choices = list(state.desire.graph.choices.values()) if state.desire else []
+        graph = state.graph
+        choices = list(graph.choices.values()) if graph else []
         return Vitals(
             beat=time - self._beat,
             leading=leader is not None,
@@ -163,7 +164,8 @@ class Operator:
         """
         environment, upstream = first.graph.environment, self._outfit.upstream
         shards = await cluster.list({ENVIRONMENT_LABEL: environment.id, INVENTORY_LABEL: "true"}, [("", "ConfigMap")])
-        applied = decode(shards).revision.removesuffix("+edited")
+        inventory = decode(shards)
+        applied = inventory.revision.removesuffix("+edited")
         spec = first.graph.fleet.spec
         if applied:
             try:
@@ -177,7 +179,7 @@ class Operator:
         await self._following.confirm(applied, self.state.approved)
         told = decode_journal(await cluster.read(journal_id(first.graph)))
         self.state.lasting = Lasting(applied, told.lasting)
-        self.state.applied = applied
+        self.state.applied, self.state.tracks = applied, inventory.tracks
 
     async def _desired(self) -> Desire:
         """What the commit asks for today that may be applied: read once a commit and day."""

@@ -6,26 +6,31 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.core.approval import approved, asks, bound, guarded_owners, held, nothing_goes
-from reconciler.core.aside import aside, blocked
+from reconciler.core.approval import Question, approved, held, nothing_goes, questions
+from reconciler.core.aside import aside, blocked, left, without
+from reconciler.core.fallback import Moment, Ran, concluded, failing, judge
+from reconciler.core.notes import held_at
 from reconciler.core.plan import Revision
-from reconciler.core.world import Options
+from reconciler.core.qa import gated, unjudged
+from reconciler.core.world import Options, World
 from reconciler.flow import told
 from reconciler.flow.account import Account
 from reconciler.flow.apply import Settings, carry_out
 from reconciler.flow.bookkeeping import is_settled
 from reconciler.flow.fan import Stop
 from reconciler.flow.operator.desire import Desire
-from reconciler.flow.operator.scribe import Scribe
+from reconciler.flow.operator.scribe import Scribe, Steps
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.operator.stopwatch import Stopwatch
 from reconciler.flow.planning import Planned, make_plan
 from reconciler.model.canonical import digest
-from reconciler.model.happenings import ApprovalNeeded, RunBegan, RunEnded
+from reconciler.model.graph import Graph, Held
+from reconciler.model.happenings import ApprovalNeeded, BuildPutBack, RunBegan, RunEnded
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Result, Status
-from reconciler.ports import Cluster, Unreachable
+from reconciler.model.track import Track
+from reconciler.ports import Cluster, Progress, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Attempted:
     """There was something to do."""
     is_half: bool = False
     """Something could not be looked at before this pass gave an account its rights: another one is due."""
+    gives_up: bool = False
+    """A build has failed, and the next pass puts another in its place."""
 
 
 class Passes:
@@ -54,56 +61,130 @@ class Passes:
         options = Options(prune=desire.graph.environment.sync.prune)
         with watch.measured("plan"):
             planned = await make_plan(
-                self._cluster, desire.graph, outfit.kinds, Revision(desire.revision), options, state.equality, rendered=desire.manifests
+                self._cluster,
+                desire.graph,
+                outfit.kinds,
+                Revision(desire.revision),
+                options,
+                state.equality,
+                rendered=desire.manifests,
+                judge=self._judged,
             )
+        self._put_back(planned)
         doing, refused = self._allowed(planned, run)
         state.keeper.begin(planned, doing.plan)
         account = Account()
-        if nothing_goes(doing.plan) and is_settled(planned) and (doing.plan.is_empty or self._is_told()):
-            ending = Ending.COMPLETED if doing.plan.is_empty else Ending.HELD
-            said = told.nothing() if doing.plan.is_empty or state.result is None else state.result.message
-            return Attempted(self._ended(planned, refused, account.result(doing, ending, said), account))
+        waiting = unjudged(planned.desired, planned.world.inventory) if doing.question else frozenset[ObjectId]()
+        if nothing_goes(doing.plan) and is_settled(planned, waiting):
+            return self._nothing_done(run, planned, doing, refused, because)
         outfit.listener.hear(RunBegan(run, desire.revision, because))
-        self._scribe.begin(run, doing, outfit.clock.now())
+        self._scribe.begin(run, planned, outfit.clock.now())
         with watch.measured("apply"):
-            result = await self._carried_out(doing, stop, account)
+            result = await self._carried_out(doing, stop, account, Steps(self._scribe, run, outfit.progress))
+        if account.question is not None:  # what is behind that wave was left out, as it will be until somebody has answered
+            self._ask(run, (*state.asked, account.question))
+            doing = replace(doing, plan=without(doing.plan, (one.id for one in result.outcomes if one.status is Status.SKIPPED)))
+        result = self._told_left(planned, doing, refused, result)
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
-        return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen))
+        gives_up = self._gives_up(planned, account)
+        return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen), gives_up=gives_up)
 
-    def _is_told(self) -> bool:
-        """Whether the last run ended with the very question that is all that is left."""
-        result, question = self._state.result, self._state.question
-        return result is not None and result.ending is Ending.HELD and bool(question) and question in result.message
+    def _nothing_done(self, run: str, planned: Planned, doing: Planned, refused: Mapping[str, str], because: str) -> Attempted:
+        """Nothing was to be done, or nothing may be done of it: that is a run once, and none when it is looked at again."""
+        outfit, state = self._outfit, self._state
+        nothing = Result(planned.plan.hash, (), Ending.COMPLETED, told.nothing())
+        before, result = state.left, self._told_left(planned, doing, refused, nothing)
+        again = self._ended(planned, refused, result, Account())
+        if not state.left or state.left == before:
+            return Attempted(again)
+        outfit.listener.hear(RunBegan(run, planned.plan.revision, because))
+        self._scribe.begin(run, planned, outfit.clock.now())
+        self._scribe.finish(run, result, outfit.clock.now())
+        outfit.listener.hear(_told(run, planned.plan.revision, result, {}))
+        return Attempted(again, is_run=True)
+
+    def _told_left(self, planned: Planned, doing: Planned, refused: Mapping[str, str], result: Result) -> Result:
+        """The result with what was left out, and the ending that this makes of one that did all else."""
+        state = self._state
+        asked = {owner: one.text for one in state.asked for owner in one.owners}
+        paused = state.paused(self._outfit.clock.now())
+        alone = state.left_alone(planned, self._outfit.clock.now())
+        outcomes = left(without(planned.plan, alone), doing.plan, {**asked, **paused, **refused})
+        wanted = {manifest.id: manifest.digest for manifest in planned.desired}
+        state.left = frozenset((outcome.id, wanted.get(outcome.id, ""), outcome.owner in paused) for outcome in outcomes)
+        done = {outcome.id for outcome in outcomes}
+        result = replace(result, outcomes=(*(one for one in result.outcomes if one.id not in done), *outcomes))
+        if result.ending is not Ending.COMPLETED or not outcomes:
+            return result
+        if all(outcome.owner in paused for outcome in outcomes):
+            if len(outcomes) < len(result.outcomes):
+                return replace(result, message=f"{result.message} {told.left_out(outcomes, ())}")
+            return replace(result, ending=Ending.PAUSED, message=told.paused(len(outcomes)))
+        ending = Ending.BLOCKED if any(outcome.owner in refused for outcome in outcomes) else Ending.HELD
+        begun = f"{result.message} " if len(outcomes) < len(result.outcomes) else ""
+        return replace(result, ending=ending, message=begun + told.left_out(outcomes, (one.text for one in state.asked)))
+
+    def _judged(self, graph: Graph, world: World) -> Mapping[Ref, Track]:
+        """What is to be made of builds now. Of what somebody paused nothing is decided."""
+        state, now = self._state, self._outfit.clock.now()
+        return judge(graph, self._outfit.kinds, world, Moment(now, state.released, frozenset(state.paused(now))))
+
+    def _put_back(self, planned: Planned) -> None:
+        """Tells of what is put back and was not before."""
+        state, environment = self._state, planned.graph.environment
+        for ref, track in planned.tracks.items():
+            before = [known.hold for known in (planned.world.inventory.tracks.get(ref), state.tracks.get(ref)) if known is not None]
+            choice, hold = planned.graph.choices.get(ref), track.hold
+            if hold is not None and isinstance(choice, Held) and hold not in before:
+                message = held_at(choice)
+                namespace = environment.namespace(ref.tenant)
+                self._outfit.listener.hear(BuildPutBack(ref, namespace, hold.failed_tag, hold.tag, message))
+        state.tracks = planned.tracks
+
+    def _gives_up(self, planned: Planned, account: Account) -> bool:
+        """Whether the run ended on a build that the next look at the cluster puts back. One pass is asked for each build, however it goes."""
+        state, ran = self._state, Ran(account.health, account.since)
+        tracks = concluded(planned.desired, planned.world, planned.tracks, planned.falling, ran)
+        found = failing(planned.desired, planned.graph, self._outfit.kinds, tracks, ran, self._outfit.clock.now())
+        fresh = set(found.items()) - state.woken
+        state.woken |= fresh
+        return bool(fresh)
 
     def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""
-        state, now = self._state, self._outfit.clock.now()
-        sync = planned.graph.environment.sync
-        binding = bound(planned.graph, planned.plan, sync.approval)
-        question = asks(planned.plan, binding, state.approved, sync.approval)
-        if question and binding != state.asked:
-            self._outfit.listener.hear(ApprovalNeeded(run, binding, question))
-        state.asked, state.question = (binding, question) if question else ("", "")
-        plan = approved(planned.plan, binding, state.approved, sync.approval)
-        state.held_guards, state.guarded = held(plan), guarded_owners(plan)
+        state, now, graph = self._state, self._outfit.clock.now(), planned.graph
+        mode = graph.environment.sync.approval
+        plan = approved(planned.plan, graph, state.approved, mode)
+        state.held_guards = held(plan)
+        plan, wave = gated(plan, graph, planned.desired, planned.world.inventory, state.approved)
+        asked = (*questions(planned.plan, graph, state.approved, mode), *([wave] if wave is not None else []))
+        self._ask(run, asked)
         refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
-        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)}, state.left_alone(planned, now))), refused
+        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)}, state.left_alone(planned, now)), question=wave), refused
 
-    async def _carried_out(self, planned: Planned, stop: Stop, account: Account) -> Result:
+    def _ask(self, run: str, asked: tuple[Question, ...]) -> None:
+        """Tells of what waits for a person, each once."""
+        known = {one.hash for one in self._state.asked}
+        for one in asked:
+            if one.hash not in known:
+                self._outfit.listener.hear(ApprovalNeeded(run, one.hash, one.text))
+        self._state.asked = asked
+
+    async def _carried_out(self, planned: Planned, stop: Stop, account: Account, progress: Progress) -> Result:
         outfit, environment = self._outfit, planned.graph.environment
-        settings = Settings(outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True)
+        settings = Settings(
+            outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True, approved=self._state.approved
+        )
         try:
-            result = await carry_out(planned, self._cluster, outfit.clock, outfit.progress, stop, settings, self._state.fence, account)
+            return await carry_out(planned, self._cluster, outfit.clock, progress, stop, settings, self._state.fence, account)
         except Unreachable as lost:
             message = told.lost(str(lost), lost.fix, account.outcomes, len(planned.plan.steps))
             return account.result(planned, Ending.FAILED, message)
         except asyncio.CancelledError:
             self._state.keeper.end(planned, {}, {})
             raise
-        is_asked = result.ending is Ending.HELD and bool(self._state.question)
-        return replace(result, message=f"Everything else is applied; {self._state.question}") if is_asked else result
 
     def _ended(self, planned: Planned, refused: Mapping[str, str], result: Result, account: Account) -> frozenset[ObjectId]:
         state, now = self._state, self._outfit.clock.now()
@@ -118,7 +199,7 @@ class Passes:
             if state.desire is not None and state.desire.revision == planned.plan.revision:
                 state.lasting = state.desire.lasting
             self._trust(planned)
-        if result.ending is Ending.COMPLETED and not refused and not failed:
+        if result.ending in (Ending.COMPLETED, Ending.PAUSED) and not refused and not failed:
             state.succeeded = now
         return again
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from reconciler.core.approval import Question
+from reconciler.core.fallback import in_force
 from reconciler.core.orders import Orders
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.equality import Equality
@@ -13,11 +15,13 @@ from reconciler.flow.operator.desire import Desire, Lasting
 from reconciler.flow.operator.keeper import Keeper
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import Environment
+from reconciler.model.graph import Graph, Held
 from reconciler.model.happenings import Happening, PauseChanged
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Result
+from reconciler.model.track import Track
 from reconciler.ports import Clock, Cluster, Ledger, Listener, Progress, Upstream
 
 FIRST_LOOK = 5.0
@@ -96,16 +100,36 @@ class State:
     """By what they are for: `all`, `Tenant/platform`, `Service/platform/web`."""
     troubles: dict[str, Trouble] = field(default_factory=dict)
     quarrels: dict[ObjectId, Quarrel] = field(default_factory=dict)
-    asked: str = ""
-    """The hash that a person was last asked to approve."""
-    question: str = ""
-    """What it says."""
+    asked: tuple[Question, ...] = ()
+    """What a person is asked to approve now."""
+    left: frozenset[tuple[ObjectId, str, bool]] = frozenset()
+    """What the last run left out: object, digest of what it should be, whether it is paused."""
     held_guards: int = 0
-    guarded: frozenset[str] = frozenset()
-    """Owners of what guards hold."""
+    tracks: Mapping[Ref, Track] = field(default_factory=dict)
+    """What is known of builds, as the last pass has it."""
+    woken: set[tuple[Ref, str]] = field(default_factory=set)
+    """Builds for whose failure another pass was asked for: once for each."""
+    _backed: tuple[Graph, Mapping[Ref, Held], Graph] | None = None
 
     def __post_init__(self) -> None:
         self.keeper = Keeper(self.equality)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The fleet as it is meant to be now: as git has it, with what was put back. The same value as long as that is the same."""
+        if self.desire is None:
+            return None
+        declared, held = self.desire.graph, in_force(self.desire.graph, self.tracks)
+        if not held:
+            return declared
+        if self._backed is None or self._backed[0] is not declared or self._backed[1] != held:
+            self._backed = declared, held, replace(declared, choices={**declared.choices, **held})
+        return self._backed[2]
+
+    @property
+    def released(self) -> dict[str, str]:
+        """Builds that somebody wants tried again, by what they are of."""
+        return {what: one.release for what, one in self.orders.items() if one.release}
 
     @property
     def approved(self) -> str:

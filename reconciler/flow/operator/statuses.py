@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from reconciler.core.approval import brief
 from reconciler.core.crds import crds
 from reconciler.core.facts import Approval, Facts
 from reconciler.core.orders import Orders, given
@@ -11,9 +12,9 @@ from reconciler.core.projecting import Projection, projection
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.fan import Stop
 from reconciler.flow.install import Action, install, survey
-from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.projector import Glance, Projector
+from reconciler.model.graph import Graph
 from reconciler.model.manifests import ObjectId, Observed
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Status
@@ -33,7 +34,7 @@ class Statuses:
         self._outfit, self._state, self._cluster = outfit, state, cluster
         self._is_troubled = False
         self._projector = Projector(cluster, environment_id, outfit.kinds)
-        self._of: tuple[Desire, Projection] | None = None
+        self._of: tuple[Graph, Projection] | None = None
         self._whole = True
         self._dirty: set[Ref] = set()
         self._wrote: set[Ref] = set()
@@ -95,11 +96,11 @@ class Statuses:
 
     async def project(self) -> None:
         """Writes what differs. Raises Unreachable, and then all of it is due again."""
-        desire = self._state.desire
-        if desire is None or not self.is_due:
+        graph = self._state.graph
+        if graph is None or not self.is_due:
             return
-        if self._of is None or self._of[0] is not desire:
-            self._of, self._whole = (desire, projection(desire.graph, self._outfit.kinds)), True
+        if self._of is None or self._of[0] is not graph:
+            self._of, self._whole = (graph, projection(graph, self._outfit.kinds)), True
         whole, dirty, self._whole, self._dirty = self._whole, self._dirty, False, set()
         wrote, repaired, self._wrote, self._repaired = self._wrote, self._repaired, set(), set()
         asked = self._of[1]
@@ -141,7 +142,7 @@ class Statuses:
             health={id: state.keeper.health[id] for id in objects if id in state.keeper.health},
             failures=(trouble.reason,) if trouble else (),
             awaiting=waiting.get(name, ""),
-            approval=Approval(state.asked[:12], state.question) if name in state.guarded else None,
+            approval=next((Approval(brief(one.hash), one.text) for one in state.asked if name in one.owners), None),
             conflict=tuple(sorted({manager for quarrel in quarrels if quarrel.is_on(clock) for manager in quarrel.managers})),
             paused=state.pause_until(ref, clock),
             repaired=ref in repaired,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.core.condition import Condition, State, conditions
+from reconciler.core.fallback import held_back
 from reconciler.core.journal import Journal, decode, journal_id
 from reconciler.core.world import World
 from reconciler.flow.fan import Stop
@@ -37,6 +38,7 @@ def command(names: tuple[str, ...], env: str | None, everything: bool, output: s
     workspace = open_workspace(repo)
     graph = workspace.graph(workspace.environment(env))
     world, told = run(lambda stop: _observed(workspace, graph, stop))
+    graph = held_back(graph, world.inventory.tracks)
     found = conditions(graph, world)
     if names:
         found = tuple(one for one in found if one.resource.name in names or one.resource.short in names)

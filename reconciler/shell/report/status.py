@@ -15,6 +15,8 @@ from reconciler.shell.report.plan_escape import visible
 
 _COLOR = {State.FAILED: "31", State.PROGRESSING: "33", State.ABSENT: "33", State.PENDING: "33", State.KEPT: "33", State.HEALTHY: "32"}
 _SHOWN = 6
+_FALLEN = 5
+"""Builds that were put back last: so many are shown."""
 
 
 def status_text(
@@ -34,8 +36,8 @@ def operator_lines(told: Journal) -> Iterable[str]:
     """Who leads, how its repository stands, and what waits for a person; nothing where no operator ever led."""
     if told.holder:
         yield f"{told.holder}; the repository is {told.source} at {told.revision[:7]}" + (f": {told.message}" if told.message else "")
-    if told.asks:
-        yield f"waits for a person: {told.question}"
+    yield from (f"waits for a person: {one.question}" for one in told.asked)
+    yield from (f"{one.at[:19].replace('T', ' ')} {one.what}: {one.message}" for one in told.fallen[:_FALLEN])
 
 
 def _states(found: tuple[Condition, ...], *, everything: bool, color: bool) -> Iterable[str]:
@@ -78,7 +80,13 @@ def status_json(found: tuple[Condition, ...], graph: Graph, world: World, told: 
         "environment": graph.environment.name,
         "simulated": graph.environment.simulated,
         "revision": world.inventory.revision,
-        "operator": {"holder": told.holder, "source": told.source, "revision": told.revision, "message": told.message, "asks": told.asks},
+        "operator": {
+            "holder": told.holder,
+            "source": told.source,
+            "revision": told.revision,
+            "message": told.message,
+            "asks": [one.hash for one in told.asked],
+        },
         "services": [
             {
                 "resource": str(one.resource),
