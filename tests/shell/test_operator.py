@@ -58,7 +58,7 @@ def test_the_deployment_is_one_hardened_pod_that_never_has_a_second(repository):
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     container = spec["template"]["spec"]["containers"][0]
     assert container["args"][:8] == ["operator", "run", "--env", "trial", "--git", ALL[3], "--branch", "live"]
-    given = run_command.make_context("run", container["args"][2:]).params
+    given = run_command.make_context("run", container["args"][2:], help_option_names=["-h", "--help"]).params
     mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
     assert {str(given[folder]) for folder in ("credentials", "hooks", "secrets", "state")} <= mounts
     assert given["listen"] == "0.0.0.0:8080", "probes come from outside of the pod"
