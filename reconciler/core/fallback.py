@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.core.health import Failed, Health, Healthy, Progressing, health
 from reconciler.core.orders import moment
-from reconciler.core.render import ordered, owner_of, render_some
+from reconciler.core.render import owner_of
 from reconciler.core.world import World
 from reconciler.model.graph import Graph, Held, Locked, Missing, Unverified
-from reconciler.model.holds import Hold
 from reconciler.model.kind import Kind
 from reconciler.model.lock import Build
-from reconciler.model.manifests import Body, Manifest, ObjectId
+from reconciler.model.manifests import Body
 from reconciler.model.refs import Ref
 from reconciler.model.running import suspended
 from reconciler.model.track import PutBack, Track
 
 SPENT = 10
 """Builds that a track remembers as put back: as many as a lock keeps."""
-OPERATOR = "the operator"
-"""Who set such a hold, for whoever reads it."""
 _LONGEST = 400
 
 
@@ -40,16 +37,6 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What a run did and saw of workloads."""
-
-    health: Mapping[ObjectId, Health]
-    """As last seen, of what was waited for."""
-    since: Mapping[ObjectId, datetime]
-    """When it wrote them."""
-
-
-@dataclass(frozen=True, slots=True)
 class Moment:
     """When it is judged, and what people ask for meanwhile."""
 
@@ -58,12 +45,6 @@ class Moment:
     """By service: digest or tag of a build that somebody wants tried again."""
     paused: frozenset[str] = frozenset()
     """Owners that are left alone: nothing is decided about them."""
-
-
-def honoured(graph: Graph, world: World) -> Mapping[Ref, Track]:
-    """The tracks as they stand: what everybody but an operator goes by."""
-    del graph
-    return world.inventory.tracks
 
 
 def judge(graph: Graph, kinds: tuple[Kind, ...], world: World, at: Moment) -> Mapping[Ref, Track]:
@@ -94,7 +75,7 @@ def seen(refs: Collection[Ref], world: World) -> Mapping[Ref, Seen]:
         return {}
     for observed in world.objects.values():
         owner = owner_of(observed.body["metadata"].get("labels", {}))
-        if owner in refs and _tells(observed.body):
+        if owner in refs and tells(observed.body):
             bodies[owner].append(observed.body)
     return {ref: worst((body, health(body)) for body in those) for ref, those in bodies.items()}
 
@@ -108,7 +89,8 @@ def worst(workloads: Iterable[tuple[Body, Health]]) -> Seen:
     return Seen(digests.pop() if len(digests) == 1 else "", state, where)
 
 
-def _tells(body: Body) -> bool:
+def tells(body: Body) -> bool:
+    """Whether a workload says something of its build: one that is scaled to zero does not."""
     return bool(body["kind"] == "Deployment" and body["spec"].get("replicas", 1) != 0)
 
 
@@ -191,81 +173,3 @@ def target(graph: Graph, image: str, track: Track, build: Build) -> Build | None
     others = [one for one in builds.builds if one.digest != build.digest and not one.bad]
     healthy = next((one for one in others if one.digest == track.healthy), None)
     return healthy or next((one for one in others if one.digest not in track.spent), None)
-
-
-def in_force(graph: Graph, tracks: Mapping[Ref, Track]) -> Mapping[Ref, Held]:
-    """Choices that the operator made in place of git's: as long as git asks for the very build that failed."""
-    found = {}
-    for ref, track in tracks.items():
-        choice, hold = graph.choices.get(ref), track.hold
-        if hold is not None and isinstance(choice, Locked) and choice.build.digest == hold.failed:
-            found[ref] = Held(_build(graph, hold), Hold.model_construct(tag=hold.tag, reason=hold.reason, by=OPERATOR), put_back=True)
-    return found
-
-
-def _build(graph: Graph, hold: PutBack) -> Build:
-    """The build that it names. A lock that has forgotten it meanwhile changes nothing: it passed the gate."""
-    known = (one for builds in graph.lock.images.values() for one in builds.builds if one.digest == hold.digest)
-    return next(known, Build(hold.digest, hold.tag, "", date.min))
-
-
-def held_back(graph: Graph, tracks: Mapping[Ref, Track]) -> Graph:
-    """The graph with what the operator put back; the same one where there is nothing of that."""
-    held = in_force(graph, tracks)
-    return replace(graph, choices={**graph.choices, **held}) if held else graph
-
-
-def put_back(
-    graph: Graph, manifests: tuple[Manifest, ...], kinds: tuple[Kind, ...], tracks: Mapping[Ref, Track]
-) -> tuple[Graph, tuple[Manifest, ...]]:
-    """Graph and manifests with what the operator put back: only what is held is rendered again."""
-    after = held_back(graph, tracks)
-    if after is graph:
-        return graph, manifests
-    refs = [ref for ref, choice in after.choices.items() if choice is not graph.choices[ref] and ref in graph.resources]
-    gone = {manifest.id for manifest in render_some(graph, kinds, refs)}
-    return after, ordered((*(one for one in manifests if one.id not in gone), *render_some(after, kinds, refs)))
-
-
-def concluded(
-    planned: Sequence[Manifest], world: World, tracks: Mapping[Ref, Track], falling: Collection[Ref], run: Ran
-) -> Mapping[Ref, Track]:
-    """The tracks at the end of a run."""
-    found = dict(tracks)
-    for ref, many in _workloads(planned, falling).items():
-        track, digest = tracks.get(ref, Track()), digest_of(many[0].body)
-        if digest and all(isinstance(run.health.get(one.id), Healthy) and _runs(one, world, run) for one in many):
-            well = replace(track, healthy=digest)
-            found[ref] = replace(well, tried="", since="") if track.tried == digest else well
-        elif track.tried == digest and (begun := [run.since[one.id] for one in many if one.id in run.since]):
-            found[ref] = replace(track, since=max(begun).isoformat())
-    return found
-
-
-def _workloads(planned: Iterable[Manifest], falling: Collection[Ref]) -> Mapping[Ref, Sequence[Manifest]]:
-    found: dict[Ref, list[Manifest]] = defaultdict(list)
-    for manifest in planned:
-        if manifest.owner in falling and _tells(manifest.body):
-            found[manifest.owner].append(manifest)
-    return found
-
-
-def _runs(manifest: Manifest, world: World, run: Ran) -> bool:
-    """Whether it really is that build which was seen: the run wrote it, or it was live before."""
-    live = world.objects.get(manifest.id)
-    return manifest.id in run.since or (live is not None and digest_of(live.body) == digest_of(manifest.body))
-
-
-def failing(
-    planned: Sequence[Manifest], graph: Graph, kinds: tuple[Kind, ...], tracks: Mapping[Ref, Track], run: Ran, now: datetime
-) -> Mapping[Ref, str]:
-    """Services with a build that the next look at them will put back: a run ended on it."""
-    falling, found = images(graph, kinds), {}
-    for ref, many in _workloads(planned, falling).items():
-        choice, track = graph.choices[ref], tracks.get(ref, Track())
-        if not isinstance(choice, Locked) or choice.build.digest != track.tried or target(graph, falling[ref], track, choice.build) is None:
-            continue
-        states = [run.health.get(one.id) for one in many]
-        if any(isinstance(one, Failed) for one in states) or (Healthy() not in states and is_late(graph, track, now)):
-            found[ref] = track.tried
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.core.fallback import Ran, concluded
+from reconciler.core.conclude import Ran, concluded
 from reconciler.core.health import waits
 from reconciler.core.identity import record
 from reconciler.core.inventory import Entry, Inventory, Stamp, encode, same_entries

@@ -9,11 +9,12 @@ from reconciler.core.acting import acting, opens
 from reconciler.core.approval import Question
 from reconciler.core.changes import changes
 from reconciler.core.differ import differ
-from reconciler.core.fallback import honoured, images, put_back
+from reconciler.core.fallback import images
 from reconciler.core.handover import handed_over
 from reconciler.core.identity import moved, record_id
 from reconciler.core.ownership import is_ours, strippable
 from reconciler.core.plan import Revision, plan
+from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
 from reconciler.core.world import Options, World, behold

@@ -12,8 +12,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.fallback import OPERATOR, Moment, held_back, judge, put_back
+from reconciler.core.fallback import Moment, judge
 from reconciler.core.inventory import Inventory, Stamp, decode, encode
+from reconciler.core.put_back import OPERATOR, held_back, put_back
 from reconciler.core.render import render
 from reconciler.core.world import World
 from reconciler.kinds import KINDS

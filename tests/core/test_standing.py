@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.facts import Approval, Facts, by_subject
-from reconciler.core.fallback import held_back
 from reconciler.core.health import Failed, Health, Healthy, Progressing
+from reconciler.core.put_back import held_back
 from reconciler.core.standing import changed, standing
 from reconciler.model.findings import ordered
 from reconciler.model.graph import Graph

@@ -8,28 +8,25 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.approval import Question, approved, held, nothing_goes, questions
 from reconciler.core.aside import aside, blocked, left, without
-from reconciler.core.fallback import Moment, Ran, concluded, failing, judge
-from reconciler.core.notes import held_at
 from reconciler.core.plan import Revision
 from reconciler.core.qa import gated, unjudged
-from reconciler.core.world import Options, World
+from reconciler.core.world import Options
 from reconciler.flow import told
 from reconciler.flow.account import Account
 from reconciler.flow.apply import Settings, carry_out
 from reconciler.flow.bookkeeping import is_settled
 from reconciler.flow.fan import Stop
+from reconciler.flow.operator.builds import BuildsHere
 from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.scribe import Scribe, Steps
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.operator.stopwatch import Stopwatch
 from reconciler.flow.planning import Planned, make_plan
 from reconciler.model.canonical import digest
-from reconciler.model.graph import Graph, Held
-from reconciler.model.happenings import ApprovalNeeded, BuildPutBack, RunBegan, RunEnded
+from reconciler.model.happenings import ApprovalNeeded, RunBegan, RunEnded
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Result, Status
-from reconciler.model.track import Track
 from reconciler.ports import Cluster, Progress, Unreachable
 
 
@@ -53,6 +50,7 @@ class Passes:
 
     def __init__(self, outfit: Outfit, state: State, cluster: Cluster, scribe: Scribe) -> None:
         self._outfit, self._state, self._cluster, self._scribe = outfit, state, cluster, scribe
+        self._builds = BuildsHere(outfit, state)
 
     async def attempt(self, desire: Desire, because: str, stop: Stop) -> Attempted:
         """Makes the environment what `desire` says. Raises Unreachable and EnvironmentMoved."""
@@ -68,9 +66,9 @@ class Passes:
                 options,
                 state.equality,
                 rendered=desire.manifests,
-                judge=self._judged,
+                judge=self._builds.judged,
             )
-        self._put_back(planned)
+        self._builds.tell(planned)
         doing, refused = self._allowed(planned, run)
         state.keeper.begin(planned, doing.plan)
         account = Account()
@@ -88,7 +86,7 @@ class Passes:
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
-        gives_up = self._gives_up(planned, account)
+        gives_up = self._builds.gives_up(planned, account)
         return Attempted(again, _written(planned, account), is_run=True, is_half=bool(planned.unseen), gives_up=gives_up)
 
     def _nothing_done(self, run: str, planned: Planned, doing: Planned, refused: Mapping[str, str], because: str) -> Attempted:
@@ -125,32 +123,6 @@ class Passes:
         ending = Ending.BLOCKED if any(outcome.owner in refused for outcome in outcomes) else Ending.HELD
         begun = f"{result.message} " if len(outcomes) < len(result.outcomes) else ""
         return replace(result, ending=ending, message=begun + told.left_out(outcomes, (one.text for one in state.asked)))
-
-    def _judged(self, graph: Graph, world: World) -> Mapping[Ref, Track]:
-        """What is to be made of builds now. Of what somebody paused nothing is decided."""
-        state, now = self._state, self._outfit.clock.now()
-        return judge(graph, self._outfit.kinds, world, Moment(now, state.released, frozenset(state.paused(now))))
-
-    def _put_back(self, planned: Planned) -> None:
-        """Tells of what is put back and was not before."""
-        state, environment = self._state, planned.graph.environment
-        for ref, track in planned.tracks.items():
-            before = [known.hold for known in (planned.world.inventory.tracks.get(ref), state.tracks.get(ref)) if known is not None]
-            choice, hold = planned.graph.choices.get(ref), track.hold
-            if hold is not None and isinstance(choice, Held) and hold not in before:
-                message = held_at(choice)
-                namespace = environment.namespace(ref.tenant)
-                self._outfit.listener.hear(BuildPutBack(ref, namespace, hold.failed_tag, hold.tag, message))
-        state.tracks = planned.tracks
-
-    def _gives_up(self, planned: Planned, account: Account) -> bool:
-        """Whether the run ended on a build that the next look at the cluster puts back. One pass is asked for each build, however it goes."""
-        state, ran = self._state, Ran(account.health, account.since)
-        tracks = concluded(planned.desired, planned.world, planned.tracks, planned.falling, ran)
-        found = failing(planned.desired, planned.graph, self._outfit.kinds, tracks, ran, self._outfit.clock.now())
-        fresh = set(found.items()) - state.woken
-        state.woken |= fresh
-        return bool(fresh)
 
     def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from reconciler.core.approval import Question
-from reconciler.core.fallback import in_force
 from reconciler.core.orders import Orders
+from reconciler.core.put_back import in_force
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.equality import Equality
 from reconciler.flow.operator.desire import Desire, Lasting

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from reconciler.core.codes.holds import NOT_HELD
-from reconciler.core.fallback import images, in_force
+from reconciler.core.fallback import images
 from reconciler.core.holds import Edit, release
 from reconciler.core.orders import RELEASE
 from reconciler.core.projecting import id_of
+from reconciler.core.put_back import in_force
 from reconciler.kinds import KINDS
 from reconciler.model.findings import Finding
 from reconciler.shell.commits import author_of, commit_edit, scene_of

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from reconciler.core.condition import Condition, State, conditions
-from reconciler.core.fallback import held_back
 from reconciler.core.journal import Journal, decode, journal_id
+from reconciler.core.put_back import held_back
 from reconciler.core.world import World
 from reconciler.flow.fan import Stop
 from reconciler.flow.planning import observe
