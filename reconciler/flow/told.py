@@ -116,8 +116,9 @@ def paused(steps: int) -> str:
 
 def left_out(outcomes: Collection[Outcome], questions: Iterable[str]) -> str:
     """What a run had to leave out, and why."""
-    asked = [f"{text[:1].upper()}{text[1:]}." for text in questions]
-    reasons = list(dict.fromkeys(f"{outcome.owner}: {outcome.reason}" for outcome in outcomes))
+    texts = tuple(questions)
+    asked = [f"{text[:1].upper()}{text[1:]}." for text in texts]
+    reasons = list(dict.fromkeys(one.owner if one.reason in texts else f"{one.owner}: {one.reason}" for one in outcomes))
     return _list(" ".join([f"{counted(len(outcomes), 'step')} left out.", *asked]), reasons[:SHOWN], len(reasons))
 
 

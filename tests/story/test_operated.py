@@ -225,6 +225,9 @@ def test_a_build_that_fails_is_put_back_and_a_release_tries_it_again(site: Opera
     assert site.desk.fleet(*wait, "--env", "trial").code == 0
     site.until(lambda: site.condition("Service", name, "Ready").get("status") == "True")
     assert site.condition("Service", name, "Held")["status"] == "False"
+    site.desk.git("rm", "-q", ".fleet/trial.lock")
+    site.applied(site.push("no lock, as before"))
+    site.until(lambda: image_of(site, name).endswith(":unlocked"))
 
 
 def _lock(site: Operated, image: str, current: str) -> None:

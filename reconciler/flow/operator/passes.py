@@ -82,7 +82,7 @@ class Passes:
         if account.question is not None:  # what is behind that wave was left out, as it will be until somebody has answered
             self._ask(run, (*state.asked, account.question))
             doing = replace(doing, plan=without(doing.plan, (one.id for one in result.outcomes if one.status is Status.SKIPPED)))
-        result = self._told_left(planned, doing, refused, result)
+        result = self._told_left(planned, doing, refused, result, is_wave=account.question is not None)
         again = self._ended(planned, refused, result, account)
         self._scribe.finish(run, result, outfit.clock.now())
         outfit.listener.hear(_told(run, desire.revision, result, watch.seconds))
@@ -103,7 +103,7 @@ class Passes:
         outfit.listener.hear(_told(run, planned.plan.revision, result, {}))
         return Attempted(again, is_run=True)
 
-    def _told_left(self, planned: Planned, doing: Planned, refused: Mapping[str, str], result: Result) -> Result:
+    def _told_left(self, planned: Planned, doing: Planned, refused: Mapping[str, str], result: Result, *, is_wave: bool = False) -> Result:
         """The result with what was left out, and the ending that this makes of one that did all else."""
         state = self._state
         asked = {owner: one.text for one in state.asked for owner in one.owners}
@@ -114,6 +114,8 @@ class Passes:
         state.left = frozenset((outcome.id, wanted.get(outcome.id, ""), outcome.owner in paused) for outcome in outcomes)
         done = {outcome.id for outcome in outcomes}
         result = replace(result, outcomes=(*(one for one in result.outcomes if one.id not in done), *outcomes))
+        if result.ending is Ending.HELD and not is_wave:
+            result = replace(result, ending=Ending.COMPLETED, message="Everything else is applied.")
         if result.ending is not Ending.COMPLETED or not outcomes:
             return result
         if all(outcome.owner in paused for outcome in outcomes):
