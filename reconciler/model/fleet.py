@@ -100,7 +100,7 @@ class Sync(Spec):
     guards: Guards = Guards.unsaid()
     approval: Literal["none", "prune", "always"] = "prune"
     deadline: Duration = 600_000
-    """How long one wave may take to become healthy."""
+    """How long one wave may take to become healthy. `0s`: the operator does not wait for health between waves; it still tells it."""
 
 
 SshKey = Annotated[

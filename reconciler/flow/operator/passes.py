@@ -83,7 +83,8 @@ class Passes:
 
     async def _carried_out(self, planned: Planned, stop: Stop, account: Account) -> Result:
         outfit, environment = self._outfit, planned.graph.environment
-        settings = Settings(outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True)
+        patience = environment.sync.deadline / 1000
+        settings = Settings(outfit.holder, planned.plan.revision, wait=patience > 0, wave_seconds=patience, isolate=True)
         try:
             return await carry_out(planned, self._cluster, outfit.clock, outfit.progress, stop, settings, self._state.fence, account)
         except Unreachable as lost:
