@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import drift, fleets, processes, servers
+from bench import drift, fleets, servers
 from bench.processes import FLEET, Failed, Running
 from reconciler.flow.operator.leader import SETTLE
 from tests.engines.cluster import free_ports

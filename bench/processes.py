@@ -65,7 +65,9 @@ class Running:
     def __enter__(self) -> "Running":
         here = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
         with self.log.open("wb") as out:
-            self._process = subprocess.Popen(self._command, cwd=self._folder, env=here, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=die_with_parent)
+            self._process = subprocess.Popen(
+                self._command, cwd=self._folder, env=here, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=die_with_parent
+            )
         return self
 
     def __exit__(self, *_: object) -> None:

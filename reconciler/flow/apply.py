@@ -124,7 +124,9 @@ class _Run:
 
     def _waiting(self) -> list[Manifest]:
         """What is to be previewed once its namespace and its account are there."""
-        made = {step.manifest.id.name for step in of_stage(self._plan, Stage.NAMESPACES) if isinstance(step, Create)} if self._isolate else ()
+        made = (
+            {step.manifest.id.name for step in of_stage(self._plan, Stage.NAMESPACES) if isinstance(step, Create)} if self._isolate else ()
+        )
         deferred = self._planned.deferred
         return [manifest for manifest in self._planned.desired if manifest.id in deferred and manifest.id.namespace not in made]
 

@@ -14,7 +14,7 @@ from reconciler.core.ownership import is_ours, strippable
 from reconciler.core.plan import Revision, plan
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
-from reconciler.core.world import Options, World, behold
+from reconciler.core.world import Options, World, behold, outline
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
 from reconciler.model.findings import Finding
@@ -22,7 +22,7 @@ from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, ObjectId, Observed
 from reconciler.model.plan import Plan
-from reconciler.ports import Accepted, Answer, Cluster, Refused
+from reconciler.ports import Accepted, Answer, Cluster, Glance, Refused, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,34 @@ class EnvironmentMoved(Exception):
         self.finding = finding
 
 
-async def observe(cluster: Cluster, graph: Graph) -> World:
+class _Sight:
+    """Compares each live object with its manifest as it comes in, and lets go of the body of what is as it should be."""
+
+    def __init__(self, manifests: Iterable[Manifest], equality: Equality) -> None:
+        self.desired = {manifest.id: manifest for manifest in manifests}
+        self.settled: set[ObjectId] = set()
+        self._rendered = dict(self.desired)
+        self._equality = equality
+
+    def __call__(self, observed: Observed) -> Observed:
+        """What is kept of it."""
+        rendered = self._rendered.get(observed.id)
+        if rendered is None:
+            return observed
+        manifest = self.desired[observed.id] = handed_over(rendered, observed)
+        if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
+            self.settled.discard(observed.id)
+            return observed
+        self.settled.add(observed.id)
+        return outline(observed)
+
+
+async def observe(cluster: Cluster, graph: Graph, glance: Glance = whole) -> World:
     """Everything with our environment's label, by a few LISTs. Raises EnvironmentMoved when the target knows the environment by another id."""
     recorded = await cluster.read(record_id(graph))
     if wrong := moved(graph, recorded):
         raise EnvironmentMoved(wrong)
-    found = await cluster.list({ENVIRONMENT_LABEL: graph.environment.id}, SHAPES)
+    found = await cluster.list({ENVIRONMENT_LABEL: graph.environment.id}, SHAPES, glance)
     return replace(behold(found), is_recorded=recorded is not None)
 
 
@@ -68,11 +90,11 @@ async def make_plan(
     rendered: tuple[Manifest, ...] | None = None,
 ) -> Planned:
     """What an apply of `graph` would do to the target. `rendered` are its manifests, where they are known. Raises EnvironmentMoved."""
-    world = await observe(cluster, graph)
-    manifests = render(graph, kinds) if rendered is None else rendered
-    desired = tuple(handed_over(manifest, world.objects.get(manifest.id)) for manifest in manifests)
+    sight = _Sight(render(graph, kinds) if rendered is None else rendered, equality)
+    world = await observe(cluster, graph, sight)
+    desired = tuple(sight.desired.values())
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
-    suspects = differ(chosen, world.objects, equality.is_equal)
+    suspects = tuple(manifest for manifest in chosen if manifest.id not in sight.settled or manifest.id not in world.objects)
     previews, deferred = await _previews(cluster, suspects, world, options)
     unseen = deferred & world.objects.keys()
     found = await _unlabelled(cluster, previews, world)
