@@ -93,6 +93,7 @@ spec:
     team: {{features: [chat, tools]}}
   waves: {{{", ".join(f"{wave}: wave {wave}" for wave in WAVES)}}}
   policy: default
+  sync: {{deadline: 0s}}
   values: {{domain: bench.example, logLevel: info}}
   environments:
     trial:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.engines.daemons import die_with_parent
+
 ROOT = Path(__file__).resolve().parent.parent
 FLEET = (sys.executable, "-c", "from pipelines.main import main; main()")
 """What the installed `fleet` script does, with this interpreter and this work tree."""
@@ -51,6 +53,45 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = No
     if process.returncode not in codes:
         raise Failed(f"{' '.join(command[3:] or command)} ended with {process.returncode}:\n{said[-2000:]}")
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said)
+
+
+class Running:
+    """A program that runs on: `with Running(command, folder) as running`. What it says goes into a file, its end with the block."""
+
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self._command, self._folder = command, folder
+        self.log = folder / "running.log"
+
+    def __enter__(self) -> "Running":
+        here = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
+        with self.log.open("wb") as out:
+            self._process = subprocess.Popen(
+                self._command, cwd=self._folder, env=here, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=die_with_parent
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def check(self) -> None:
+        """Raises Failed where it has ended."""
+        if self._process.poll() is not None:
+            raise Failed(f"{' '.join(self._command[3:])} ended with {self._process.returncode}:\n{self.log.read_text()[-2000:]}")
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        return cpu_of(self._process.pid)
+
+    def memory(self, which: str) -> float:
+        """MiB: `VmRSS` now, `VmHWM` at most (proc(5))."""
+        text = Path(f"/proc/{self._process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(which + ":")) / 1024
 
 
 def cpu_of(pid: int) -> float:

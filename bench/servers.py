@@ -47,13 +47,21 @@ class Server(NamedTuple):
 
     def written(self, since: Moment) -> list[str]:
         """Keys of etcd that changed since, without the server's own leases; deleted ones are not seen."""
+        return [key for key, _ in self._changed(since.revision) if not _OWN_LEASES.match(key)]
+
+    def _changed(self, since: int) -> list[tuple[str, int]]:
+        """Keys that changed after this revision, each with the revision of its last change."""
         everything = base64.b64encode(b"\0").decode()
-        question = {"key": everything, "range_end": everything, "min_mod_revision": since.revision + 1, "keys_only": True}
+        question = {"key": everything, "range_end": everything, "min_mod_revision": since + 1, "keys_only": True}
         request = urllib.request.Request(f"{self.cluster.etcd_url}/v3/kv/range", data=json.dumps(question).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=30) as answer:
             found: dict[str, Any] = json.loads(answer.read())
-        keys = [base64.b64decode(one["key"]).decode() for one in found.get("kvs", ())]
-        return [key for key in keys if not _OWN_LEASES.match(key)]
+        return [(base64.b64decode(one["key"]).decode(), int(one["mod_revision"])) for one in found.get("kvs", ())]
+
+    def revision_of_last(self, since: int, without: re.Pattern[str]) -> int:
+        """etcd's revision of the newest write since then whose key is none of those, nor a lease of the server's own; 0 where there is none."""
+        found = [(revision, key) for key, revision in self._changed(since) if not (_OWN_LEASES.match(key) or without.search(key))]
+        return max(found)[0] if found else 0
 
     def _requests(self) -> dict[str, int]:
         found: dict[str, int] = {}

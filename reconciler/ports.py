@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +29,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Fetched",
+    "Glance",
     "Ledger",
     "Letter",
     "Listener",
@@ -45,6 +46,7 @@ __all__ = [
     "Unreachable",
     "Unverified",
     "Upstream",
+    "whole",
 ]
 
 
@@ -78,6 +80,15 @@ class Event(NamedTuple):
     observed: Observed | None
 
 
+Glance = Callable[["Observed"], "Observed"]
+"""What to keep of a live object: as much of it as will be looked at."""
+
+
+def whole(observed: Observed) -> Observed:
+    """All of it."""
+    return observed
+
+
 class Cluster(Protocol):
     """A target that holds objects with Kubernetes' semantics of server-side apply, labels and preconditions.
 
@@ -88,8 +99,11 @@ class Cluster(Protocol):
     def place(self) -> str:
         """Where this is, for people: `kubernetes, context fleet`."""
 
-    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> tuple[Observed, ...]:
-        """All objects of these (group, kind) with these labels, in every namespace. Kinds that the target does not serve have none."""
+    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]], glance: Glance = whole) -> tuple[Observed, ...]:
+        """All objects of these (group, kind) with these labels, in every namespace. Kinds that the target does not serve have none.
+
+        `glance` sees each as it comes in, maybe more than once, and says what of it is kept: ten thousand whole bodies are a lot of memory.
+        """
 
     async def read(self, id: ObjectId) -> Observed | None:
         """One object of any kind in SHAPES, or a Lease or Namespace; None where there is none."""

@@ -9,17 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import kopf
-
 from reconciler.model.happenings import BuildPutBack, ConditionChanged, ConflictFound, Happening
 from reconciler.model.manifests import Body
 from reconciler.model.spec import API_VERSION, GROUP
+
+# Kopf looks whether the official client is there, to take its objects, too. We have none for it, and the client takes ten megabytes.
+_CLIENT = sys.modules.get("kubernetes")
+sys.modules["kubernetes"] = None  # type: ignore[assignment]
+try:
+    import kopf
+finally:
+    if _CLIENT is None:
+        del sys.modules["kubernetes"]
+    else:
+        sys.modules["kubernetes"] = _CLIENT
 
 SHORTEST, LONGEST = 1.0, 60.0
 """Seconds before Kopf is begun again."""

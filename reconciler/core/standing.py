@@ -150,12 +150,13 @@ def _timeless(change: Change) -> tuple[str | None, ...]:
 
 
 def changed(ref: Ref, namespace: str, before: Standing | None, after: Standing) -> tuple[ConditionChanged, ...]:
-    """What is worth telling: conditions with another status or reason. Of what is new, only what is not as it should be."""
+    """What is worth telling: conditions with another status or reason. Of what is new, only what is not as it should be: not that it begins."""
     old = {one.type: one for one in before.conditions} if before is not None else {}
     return tuple(
         ConditionChanged(ref, namespace, now.type, old[now.type].status if now.type in old else "", now.status, now.reason, now.message)
         for now in after.conditions
         if (_differs(old[now.type], now) if now.type in old else (now.type == READY) != (now.status == "True"))
+        if before is not None or now.reason != Reason.ROLLING_OUT
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.inventory import Inventory, decode, is_inventory
-from reconciler.core.ownership import is_ours
-from reconciler.model.manifests import ObjectId, Observed
+from reconciler.core.ownership import fields_of, is_ours
+from reconciler.model.manifests import MANAGER, ObjectId, Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,17 @@ def behold(found: Iterable[Observed]) -> World:
         else:
             forged.add(observed.id)
     return World(objects, decode(shards), frozenset(forged))
+
+
+_OUTLINE = ("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "deletionTimestamp")
+
+
+def outline(observed: Observed) -> Observed:
+    """A live object of ours without what nobody has to look at again once it was compared: who and whose it is, and where it comes from."""
+    body, metadata = observed.body, observed.body["metadata"]
+    kept = {name: metadata[name] for name in _OUTLINE if name in metadata}
+    entry = {"manager": MANAGER, "operation": "Apply", "fieldsV1": fields_of(body) or {}}
+    return replace(observed, body={"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {**kept, "managedFields": [entry]}})
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,10 @@ class Settings:
     wait_for_lease: bool = True
     wave_seconds: float = 600
     isolate: bool = False
-    """What is refused of one owner sets that owner aside, and the others go on."""
+    """What is refused of one owner sets that owner aside, and the others go on.
+
+    So nothing is tried before it is written in a namespace that this very run makes: nobody else's is there, and no owner waits for another.
+    """
     approved: str | None = None
     """What a person has approved, where waves wait for that; None asks nobody."""
 
@@ -69,7 +72,7 @@ async def carry_out(
     rollout = Rollout(planned, phases, account, cluster, clock, progress, stop, patience)
     books = Books(cluster, planned, fence, _told_revision(planned), waits=settings.wait)
     try:
-        return await _Run(planned, cluster, progress, stop, account, phases, rollout, books, waits=settings.wait).through()
+        return await _Run(planned, cluster, progress, stop, account, phases, rollout, books, settings).through()
     except FenceLost as lost:
         return account.result(planned, Ending.LOCKED, f"{lost}; {told.applied(account.outcomes)}")
 
@@ -87,11 +90,11 @@ class _Run:
         phases: Phases,
         rollout: Rollout,
         books: Books,
-        *,
-        waits: bool,
+        settings: Settings,
     ) -> None:
         self._planned, self._plan, self._cluster, self._progress, self._stop = planned, planned.plan, cluster, progress, stop
-        self._account, self._phases, self._rollout, self._books, self._waits = account, phases, rollout, books, waits
+        self._account, self._phases, self._rollout, self._books = account, phases, rollout, books
+        self._waits, self._isolate = settings.wait, settings.isolate
 
     async def through(self) -> Result:
         """Every stage in order. The inventory is shrunk only when the outcome of every write is known: else it stays wide."""
@@ -105,7 +108,7 @@ class _Run:
     async def _stages(self) -> Endings:
         phases, plan = self._phases, self._plan
         await phases.write("namespaces", of_stage(plan, Stage.NAMESPACES))
-        waiting = [manifest for manifest in self._planned.desired if manifest.id in self._planned.deferred]
+        waiting = self._waiting()
         refused = await self._preflight([manifest for manifest in waiting if opens(manifest.id)])
         if not refused:
             await phases.write("accounts", access(plan))
@@ -120,6 +123,14 @@ class _Run:
                 return bad
         await phases.remove("prune", late(plan, waited=self._waits))
         return self._verdict()
+
+    def _waiting(self) -> list[Manifest]:
+        """What is to be previewed once its namespace and its account are there."""
+        made = (
+            {step.manifest.id.name for step in of_stage(self._plan, Stage.NAMESPACES) if isinstance(step, Create)} if self._isolate else ()
+        )
+        deferred = self._planned.deferred
+        return [manifest for manifest in self._planned.desired if manifest.id in deferred and manifest.id.namespace not in made]
 
     async def _preflight(self, manifests: list[Manifest]) -> dict[ObjectId, Refused]:
         """What could not be previewed before its namespace and its account were there. Nothing else is written until all is accepted."""

@@ -17,7 +17,7 @@ from reconciler.core.plan import Revision, plan
 from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
-from reconciler.core.world import Options, World, behold
+from reconciler.core.world import Options, World, behold, outline
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
 from reconciler.model.findings import Finding
@@ -27,7 +27,7 @@ from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, Obje
 from reconciler.model.plan import Plan
 from reconciler.model.refs import Ref
 from reconciler.model.track import Track
-from reconciler.ports import Accepted, Answer, Cluster, Refused
+from reconciler.ports import Accepted, Answer, Cluster, Glance, Refused, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,49 @@ class EnvironmentMoved(Exception):
         self.finding = finding
 
 
-async def observe(cluster: Cluster, graph: Graph) -> World:
+class _Sight:
+    """Compares each live object with its manifest as it comes in, and lets go of the body of what is as it should be."""
+
+    def __init__(self, manifests: Iterable[Manifest], equality: Equality, telling: frozenset[Ref]) -> None:
+        """Bodies of owners that are `telling` are kept: their builds are judged by them."""
+        self._rendered = {manifest.id: manifest for manifest in manifests}
+        self._desired: dict[ObjectId, Manifest] = {}
+        self._settled: set[ObjectId] = set()
+        self._equality, self._telling = equality, telling
+
+    def desired_of(self, manifest: Manifest, live: Observed | None) -> Manifest:
+        """What is desired of an object now that it is known what lives."""
+        if self._rendered.get(manifest.id) is manifest:
+            return self._desired.get(manifest.id, manifest)
+        self._settled.discard(manifest.id)
+        desired = handed_over(manifest, live)
+        if live is not None and not differ((desired,), {manifest.id: live}, self._equality.is_equal):
+            self._settled.add(manifest.id)
+        return desired
+
+    def is_settled(self, id: ObjectId) -> bool:
+        """Whether it lives as it is desired."""
+        return id in self._settled
+
+    def __call__(self, observed: Observed) -> Observed:
+        """What is kept of it."""
+        rendered = self._rendered.get(observed.id)
+        if rendered is None:
+            return observed
+        manifest = self._desired[observed.id] = handed_over(rendered, observed)
+        if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
+            self._settled.discard(observed.id)
+            return observed
+        self._settled.add(observed.id)
+        return observed if rendered.owner in self._telling else outline(observed)
+
+
+async def observe(cluster: Cluster, graph: Graph, glance: Glance = whole) -> World:
     """Everything with our environment's label, by a few LISTs. Raises EnvironmentMoved when the target knows the environment by another id."""
     recorded = await cluster.read(record_id(graph))
     if wrong := moved(graph, recorded):
         raise EnvironmentMoved(wrong)
-    found = await cluster.list({ENVIRONMENT_LABEL: graph.environment.id}, SHAPES)
+    found = await cluster.list({ENVIRONMENT_LABEL: graph.environment.id}, SHAPES, glance)
     return replace(behold(found), is_recorded=recorded is not None)
 
 
@@ -87,12 +124,15 @@ async def make_plan(
 
     What an operator put back stays put back, whoever plans; only one who judges changes that.
     """
-    world = await observe(cluster, graph)
+    rendered = render(graph, kinds) if rendered is None else rendered
+    falling = frozenset(images(graph, kinds))
+    sight = _Sight(rendered, equality, falling)
+    world = await observe(cluster, graph, sight)
     tracks = judge(graph, world)
-    graph, manifests = put_back(graph, render(graph, kinds) if rendered is None else rendered, kinds, tracks)
-    desired = tuple(handed_over(manifest, world.objects.get(manifest.id)) for manifest in manifests)
+    graph, manifests = put_back(graph, rendered, kinds, tracks)
+    desired = tuple(sight.desired_of(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
-    suspects = differ(chosen, world.objects, equality.is_equal)
+    suspects = tuple(manifest for manifest in chosen if not sight.is_settled(manifest.id) or manifest.id not in world.objects)
     previews, deferred = await _previews(cluster, suspects, world, options)
     unseen = deferred & world.objects.keys()
     found = await _unlabelled(cluster, previews, world)
@@ -101,7 +141,7 @@ async def make_plan(
         previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options)
     _remember(suspects, previews, world, equality)
     made = plan(graph, desired, world, previews, revision, options, findings)
-    return Planned(made, graph, desired, world, options, deferred - unseen, unseen, tracks, frozenset(images(graph, kinds)))
+    return Planned(made, graph, desired, world, options, deferred - unseen, unseen, tracks, falling)
 
 
 async def _previews(

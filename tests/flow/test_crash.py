@@ -12,7 +12,7 @@ from reconciler.core.render import render
 from reconciler.kinds import KINDS
 from reconciler.model.manifests import Body, ObjectId, Observed
 from reconciler.model.result import Ending
-from reconciler.ports import Answer, Event
+from reconciler.ports import Answer, Event, Glance, whole
 from tests.fleets import Repo, service
 from tests.flow.conftest import Person
 
@@ -33,9 +33,9 @@ class Mortal:
     def place(self) -> str:
         return self._inner.place
 
-    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> tuple[Observed, ...]:
+    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]], glance: Glance = whole) -> tuple[Observed, ...]:
         self._breathe()
-        return await self._inner.list(labels, kinds)
+        return await self._inner.list(labels, kinds, glance)
 
     async def read(self, id: ObjectId) -> Observed | None:
         self._breathe()

@@ -16,7 +16,7 @@ from reconciler.kinds import KINDS
 from reconciler.model.manifests import Body, ObjectId, Observed, identify
 from reconciler.model.plan import Delete
 from reconciler.model.result import Ending, Outcome, Result, Status
-from reconciler.ports import Answer, Cluster, Event
+from reconciler.ports import Answer, Cluster, Event, Glance, whole
 from tests.engines.cluster import Cluster as Server
 from tests.fleets import Repo, service
 from tests.operator.corner import Writer, small
@@ -60,8 +60,8 @@ class Gate:
     def place(self) -> str:
         return self._inner.place
 
-    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> tuple[Observed, ...]:
-        return await self._inner.list(labels, kinds)
+    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]], glance: Glance = whole) -> tuple[Observed, ...]:
+        return await self._inner.list(labels, kinds, glance)
 
     async def read(self, id: ObjectId) -> Observed | None:
         return await self._inner.read(id)

@@ -17,7 +17,7 @@ from reconciler.adapters.cluster.speaking import Acting, Request, Speaker
 from reconciler.adapters.cluster.transport import OnRequest, Pace, Reply, Transport
 from reconciler.adapters.cluster.watching import watch
 from reconciler.model.manifests import MANAGER, ORDERS, Body, ObjectId, Observed, identify
-from reconciler.ports import Accepted, Answer, Event, Unreachable
+from reconciler.ports import Accepted, Answer, Event, Glance, Unreachable, whole
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
@@ -50,9 +50,9 @@ class KubernetesCluster:
         """The context, for people."""
         return self._access.place
 
-    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> tuple[Observed, ...]:
+    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]], glance: Glance = whole) -> tuple[Observed, ...]:
         """All objects of these kinds with these labels, kinds side by side."""
-        listings = await list_kinds(self._transport, known(kinds), labels)
+        listings = await list_kinds(self._transport, known(kinds), labels, glance)
         return tuple(found for listing in listings for found in listing.objects)
 
     async def read(self, id: ObjectId) -> Observed | None:

@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 
 from reconciler.adapters.cluster.addresses import Kind, query, selector
-from reconciler.adapters.cluster.reading import Listing, list_kind, list_kinds, observed
+from reconciler.adapters.cluster.reading import Listing, list_kind, observed
 from reconciler.adapters.cluster.transport import Transport
 from reconciler.model.manifests import ObjectId, Observed
 from reconciler.ports import Event, EventKind, Unreachable
@@ -28,13 +28,14 @@ class _Expired(Exception):
 
 async def watch(transport: Transport, kinds: tuple[Kind, ...], labels: Mapping[str, str]) -> AsyncGenerator[Event, None]:
     """Every object as SET, then what happens. Raises Unreachable only while the first lists are read."""
-    listings = await list_kinds(transport, kinds, labels)
     queue: asyncio.Queue[Event] = asyncio.Queue(_BUFFER)
-    streams = [_Stream(transport, kind, labels, queue, listing) for kind, listing in zip(kinds, listings, strict=True)]
-    for listing in listings:
+    streams = []
+    for kind in kinds:  # one after the other: all of them at once are a lot of memory
+        listing = await list_kind(transport, kind, labels)
+        streams.append(_Stream(transport, kind, labels, queue, listing))
         for found in listing.objects:
             yield Event(EventKind.SET, found)
-    del listing, listings
+        del listing
     running = [asyncio.create_task(stream.run()) for stream in streams if stream.served]
     try:
         while True:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from reconciler.adapters.memory.store import MemoryStore, matches, observed
 from reconciler.model.manifests import MANAGER, ORDERS, Body, ObjectId, Observed, identify
-from reconciler.ports import Answer, Event, EventKind, Refused
+from reconciler.ports import Answer, Event, EventKind, Glance, Refused, whole
 
 
 class Request(NamedTuple):
@@ -66,10 +66,10 @@ class MemoryCluster:
         else:
             self.before = decide
 
-    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]]) -> tuple[Observed, ...]:
+    async def list(self, labels: Mapping[str, str], kinds: Iterable[tuple[str, str]], glance: Glance = whole) -> tuple[Observed, ...]:
         """All objects of these kinds with these labels."""
         await self._ask(Request("list"))
-        return tuple(self.store.select(labels, kinds))
+        return tuple(map(glance, self.store.select(labels, kinds)))
 
     async def read(self, id: ObjectId) -> Observed | None:
         """One object, or None."""

@@ -148,8 +148,14 @@ class Passes:
 
     async def _carried_out(self, planned: Planned, stop: Stop, account: Account, progress: Progress) -> Result:
         outfit, environment = self._outfit, planned.graph.environment
+        patience = environment.sync.deadline / 1000
         settings = Settings(
-            outfit.holder, planned.plan.revision, wave_seconds=environment.sync.deadline / 1000, isolate=True, approved=self._state.approved
+            outfit.holder,
+            planned.plan.revision,
+            wait=patience > 0,
+            wave_seconds=patience,
+            isolate=True,
+            approved=self._state.approved,
         )
         try:
             return await carry_out(planned, self._cluster, outfit.clock, progress, stop, settings, self._state.fence, account)

@@ -37,6 +37,7 @@ from reconciler.shell.operator.hooks import Hooks
 from reconciler.shell.operator.logs import LOGGER, LogListener
 from reconciler.shell.operator.reach import connected, login, reach
 from reconciler.shell.operator.server import Server
+from reconciler.shell.operator.thrift import Thrift, begin
 from reconciler.shell.operator.web import web
 
 DISTRIBUTION = "fleetwright"
@@ -104,7 +105,7 @@ class Process:
         self._wishes = wishes
         self._metrics = Metrics(version(DISTRIBUTION), wishes.environment, self._vitals, self._waiting)
         self._outbox = SqlOutbox(url_of(wishes.state), wishes.environment, said)
-        self._listeners = Several([LogListener(), self._metrics])
+        self._listeners = Several([LogListener(), self._metrics, Thrift()])
         self._traces = tracing(os.environ, version(DISTRIBUTION), wishes.environment)
         if self._traces is not None:
             self._listeners.add(self._traces)
@@ -116,6 +117,7 @@ class Process:
     async def run(self, stop: Stop) -> None:
         """Until `stop` is set. Raises OSError where its port is taken, Refusal where a secret of a webhook is unfit."""
         wishes, self._loop = self._wishes, asyncio.get_running_loop()
+        begin()
         hooks = Hooks(self._woken, wishes.github, wishes.gitlab)
         with Server(web(self._vitals, self._metrics.page, hooks), wishes.host, wishes.port):
             self._operator = Operator(self._outfit())
