@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.inventory import Inventory, decode, is_inventory
 from reconciler.core.ownership import is_ours
@@ -34,6 +34,12 @@ def behold(found: Iterable[Observed]) -> World:
         else:
             forged.add(observed.id)
     return World(objects, decode(shards), frozenset(forged))
+
+
+def without_leaving(world: World, desired: Collection[ObjectId]) -> World:
+    """The world without what is being deleted already and nobody wants: a finalizer may keep it for a while, and deleting it again helps nobody."""
+    leaving = {id for id, one in world.objects.items() if "deletionTimestamp" in one.body["metadata"] and id not in desired}
+    return replace(world, objects={id: one for id, one in world.objects.items() if id not in leaving}) if leaving else world
 
 
 @dataclass(frozen=True, slots=True)

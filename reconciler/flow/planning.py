@@ -16,7 +16,7 @@ from reconciler.core.ownership import is_ours, strippable
 from reconciler.core.plan import Revision, plan
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
-from reconciler.core.world import Options, World, behold
+from reconciler.core.world import Options, World, behold, without_leaving
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
 from reconciler.model.findings import Finding
@@ -89,6 +89,7 @@ async def make_plan(
     world = await observe(cluster, graph)
     tracks = judge(graph, world)
     graph, manifests = put_back(graph, render(graph, kinds) if rendered is None else rendered, kinds, tracks)
+    world = without_leaving(world, {manifest.id for manifest in manifests})
     desired = tuple(handed_over(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = differ(chosen, world.objects, equality.is_equal)
