@@ -104,8 +104,10 @@ class Books:
 
 
 def is_settled(planned: Planned, unjudged: frozenset[ObjectId] = frozenset()) -> bool:
-    """Whether the inventory already says what a finished run would leave, but for what waits for a person's word."""
+    """Whether record and inventory already say what a finished run would leave, but for what waits for a person's word."""
     world, environment = planned.world, planned.graph.environment
+    if not world.is_recorded:
+        return False
     entries = {**_live(planned), **_declared(planned.desired, world.objects)}
     known = {id: entry._replace(unjudged=id in unjudged) for id, entry in entries.items() if id in world.objects}
     shards = encode(known, Stamp(environment.id, 0, environment.sync.guards, ""), planned.tracks)

@@ -17,7 +17,7 @@ from reconciler.core.plan import Revision, plan
 from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
-from reconciler.core.world import Options, World, behold, outline
+from reconciler.core.world import Options, World, behold, outline, without_leaving
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
 from reconciler.model.findings import Finding
@@ -130,6 +130,7 @@ async def make_plan(
     world = await observe(cluster, graph, sight)
     tracks = judge(graph, world)
     graph, manifests = put_back(graph, rendered, kinds, tracks)
+    world = without_leaving(world, {manifest.id for manifest in manifests})
     desired = tuple(sight.desired_of(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = tuple(manifest for manifest in chosen if not sight.is_settled(manifest.id) or manifest.id not in world.objects)

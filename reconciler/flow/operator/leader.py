@@ -125,7 +125,8 @@ class Leader:
             await self._chronicle.flush()  # a restart must find where broken files were good before anything is written without them
         except NothingDesired as nothing:
             self._following.broken(str(nothing))
-            return
+            assert self._state.desire is not None
+            desire = self._state.desire  # what was read before it stays in force
         self._running = running = Stop()
         self._idle.clear()
         try:

@@ -48,6 +48,7 @@ class Operator:
         self._beat = self._fetched = -math.inf
         self._standby = False
         self._said = ""
+        self._last: Desire | None = None
 
     def wake(self, because: str) -> None:
         """Somebody asks for a look at the source and a pass: a webhook, an annotation, a person."""
@@ -119,6 +120,8 @@ class Operator:
                 first = await self._first(stop)
                 if first is not None:
                     await self._held(first, stop)
+            except NothingDesired as nothing:  # the branch moved on, to a commit that does not stand, while this was about to begin
+                self._following.broken(str(nothing))
             except (LeaseHeld, Unreachable, SourceUnavailable) as fault:
                 self._standby = isinstance(fault, LeaseHeld)
                 if str(fault) != self._said:  # told once, however often it is tried again
@@ -127,13 +130,20 @@ class Operator:
                 await _pause(STANDBY, stop)
 
     async def _first(self, stop: Stop) -> Desire | None:
-        """A commit that says something, which also says where everything lives. Without one there is nothing to lead."""
+        """A commit that says something, which also says where everything lives: the newest, or else the last one that this process read.
+
+        Without one there is nothing to lead.
+        """
+        tried = ""
         while not stop.is_set():
-            try:
-                if self._following.revision:
+            if self._following.revision != tried:
+                tried = self._following.revision
+                try:
                     return await self._desired()
-            except NothingDesired as nothing:
-                self._following.broken(str(nothing))
+                except NothingDesired as nothing:
+                    self._following.broken(str(nothing))
+                    if self._last is not None:
+                        return self._last
             await _pause(0.2, stop)
         return None
 
@@ -148,7 +158,7 @@ class Operator:
             self.state.fence, self._standby, self._said = fence, False, ""
             self.state.renew()
             await self._remember(cluster, first)
-            await self._desired()
+            await self._begin()
             outfit.listener.hear(LeaseChanged(held=True, holder=outfit.holder))
             self._leader = Leader(outfit, self.state, cluster, self._following, self._desired, self._scribe, self._chronicle)
             try:
@@ -181,16 +191,30 @@ class Operator:
         self.state.lasting = Lasting(applied, told.lasting)
         self.state.applied, self.state.tracks = applied, inventory.tracks
 
+    async def _begin(self) -> None:
+        """Reads the commit to begin with: where the newest does not stand, what is applied stays in force."""
+        try:
+            await self._desired()
+        except NothingDesired as nothing:
+            if not self.state.applied:
+                raise
+            self._following.broken(str(nothing))
+            await self._read(self.state.applied)
+
     async def _desired(self) -> Desire:
-        """What the commit asks for today that may be applied: read once a commit and day."""
+        """What the commit asks for today that may be applied."""
+        return await self._read(self._following.revision)
+
+    async def _read(self, revision: str) -> Desire:
+        """What a commit asks for today: read once a commit and day."""
         async with self._reading:
             state, outfit = self.state, self._outfit
-            revision, today = self._following.revision, outfit.clock.now().date()
+            today = outfit.clock.now().date()
             if state.desire is None or state.desire.revision != revision or state.read_on != today:
                 read = await asyncio.to_thread(
                     desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, self.state.lasting
                 )
-                state.desire, state.read_on = read, today
+                state.desire, state.read_on, self._last = read, today, read
                 self._chronicle.last(read.lasting)
                 outfit.read(read)
             return state.desire

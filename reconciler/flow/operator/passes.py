@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.approval import Question, approved, held, nothing_goes, questions
-from reconciler.core.aside import aside, blocked, left, without
+from reconciler.core.aside import aside, blocked, left, owner_of_step, without
 from reconciler.core.plan import Revision
 from reconciler.core.qa import gated, unjudged
 from reconciler.core.world import Options
@@ -77,8 +77,12 @@ class Passes:
             return self._nothing_done(run, planned, doing, refused, because)
         outfit.listener.hear(RunBegan(run, desire.revision, because))
         self._scribe.begin(run, planned, outfit.clock.now())
-        with watch.measured("apply"):
-            result = await self._carried_out(doing, stop, account, Steps(self._scribe, run, outfit.progress))
+        try:
+            with watch.measured("apply"):
+                result = await self._carried_out(doing, stop, account, Steps(self._scribe, run, outfit.progress))
+        except asyncio.CancelledError:
+            self._cut_short(run, planned, account, watch)
+            raise
         if account.question is not None:  # what is behind that wave was left out, as it will be until somebody has answered
             self._ask(run, (*state.asked, account.question))
             doing = replace(doing, plan=without(doing.plan, (one.id for one in result.outcomes if one.status is Status.SKIPPED)))
@@ -107,7 +111,7 @@ class Passes:
         """The result with what was left out, and the ending that this makes of one that did all else."""
         state = self._state
         asked = {owner: one.text for one in state.asked for owner in one.owners}
-        paused = state.paused(self._outfit.clock.now())
+        paused = state.paused(self._outfit.clock.now(), map(owner_of_step, planned.plan.steps))
         alone = state.left_alone(planned, self._outfit.clock.now())
         outcomes = left(without(planned.plan, alone), doing.plan, {**asked, **paused, **refused})
         wanted = {manifest.id: manifest.digest for manifest in planned.desired}
@@ -136,7 +140,8 @@ class Passes:
         asked = (*questions(planned.plan, graph, state.approved, mode), *([wave] if wave is not None else []))
         self._ask(run, asked)
         refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
-        return replace(planned, plan=aside(plan, {**refused, **state.paused(now)}, state.left_alone(planned, now)), question=wave), refused
+        out = {**refused, **state.paused(now, map(owner_of_step, plan.steps))}
+        return replace(planned, plan=aside(plan, out, state.left_alone(planned, now)), question=wave), refused
 
     def _ask(self, run: str, asked: tuple[Question, ...]) -> None:
         """Tells of what waits for a person, each once."""
@@ -162,9 +167,13 @@ class Passes:
         except Unreachable as lost:
             message = told.lost(str(lost), lost.fix, account.outcomes, len(planned.plan.steps))
             return account.result(planned, Ending.FAILED, message)
-        except asyncio.CancelledError:
-            self._state.keeper.end(planned, {}, {})
-            raise
+
+    def _cut_short(self, run: str, planned: Planned, account: Account, watch: Stopwatch) -> None:
+        """The Lease was lost, or the process is to end at once: what was under way may or may not have been done."""
+        result = account.result(planned, Ending.CANCELLED, told.stopped("the Lease was lost", account.outcomes))
+        self._state.keeper.end(planned, {}, {})
+        self._scribe.finish(run, result, self._outfit.clock.now())
+        self._outfit.listener.hear(_told(run, planned.plan.revision, result, watch.seconds))
 
     def _ended(self, planned: Planned, refused: Mapping[str, str], result: Result, account: Account) -> frozenset[ObjectId]:
         state, now = self._state, self._outfit.clock.now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -154,7 +154,8 @@ class State:
     def mood(self, now: datetime) -> frozenset[str]:
         """What is left alone now, by names that change when it does: what time alone may end."""
         on = (str(id) for id, quarrel in self.quarrels.items() if quarrel.is_on(now))
-        return frozenset((now.date().isoformat(), *self.paused(now), *on))
+        troubled = (f"{owner}: {one.reason}" for owner, one in self.troubles.items())
+        return frozenset((now.date().isoformat(), *self.paused(now), *on, *troubled))
 
     def left_alone(self, planned: Planned, now: datetime) -> frozenset[ObjectId]:
         """Objects that somebody else insists on, and that no commit has changed since."""
@@ -164,7 +165,11 @@ class State:
 
     def pause_of(self, ref: Ref, now: datetime) -> str:
         """By which order a resource is paused now: `all`, its tenant, or itself; empty where it is not."""
-        names = (EVERYTHING, f"Tenant/{ref.tenant}" if ref.tenant else "", str(ref))
+        return self._pause_of(str(ref), now)
+
+    def _pause_of(self, owner: str, now: datetime) -> str:
+        parts = owner.split("/")
+        names = (EVERYTHING, f"Tenant/{parts[1]}" if len(parts) == 3 else "", owner)
         return next((name for name in names if name and (found := self.orders.get(name)) and found.pauses(now)), "")
 
     def pause_until(self, ref: Ref, now: datetime) -> str | None:
@@ -173,12 +178,12 @@ class State:
         until = self.orders[by].until if by else None
         return None if not by else until.isoformat() if until else ""
 
-    def paused(self, now: datetime) -> dict[str, str]:
-        """Owners that are paused now, and by which order."""
+    def paused(self, now: datetime, others: Iterable[str] = ()) -> dict[str, str]:
+        """Owners that are paused now, and by which order: of those in git, and of `others`, which git may not have any more."""
         if not any(one.pauses(now) for one in self.orders.values()) or self.desire is None:
             return {}
         fleet = self.desire.graph.fleet
-        found = {str(ref): self.pause_of(ref, now) for ref in (*fleet.resources, *fleet.broken)}
+        found = {owner: self._pause_of(owner, now) for owner in {*map(str, (*fleet.resources, *fleet.broken)), *others}}
         return {owner: f"paused by an order for {by}" for owner, by in found.items() if by}
 
     def waiting(self, now: datetime, digests: Mapping[str, str]) -> dict[str, str]:
@@ -190,9 +195,12 @@ class State:
         }
 
     def refused(self, reasons: Mapping[str, str], now: datetime, digests: Mapping[str, str]) -> None:
-        """Takes down who was refused in a pass; whoever was not is in no trouble any more."""
-        found = {}
+        """Takes down who was refused in a pass; whoever was not is in no trouble any more. Who was not tried waits on as before."""
+        waiting = self.waiting(now, digests)
+        found = {owner: self.troubles[owner] for owner in reasons.keys() & waiting.keys()}
         for owner, reason in reasons.items():
+            if owner in found:
+                continue
             before = self.troubles.get(owner)
             tries = before.tries + 1 if before and before.digest == digests.get(owner, "") else 1
             wait = min(FIRST_RETRY * 2 ** min(tries - 1, 10), LAST_RETRY)

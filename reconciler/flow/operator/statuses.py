@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core.approval import brief
 from reconciler.core.crds import crds
 from reconciler.core.facts import Approval, Facts
 from reconciler.core.orders import Orders, given
-from reconciler.core.projecting import Projection, projection
+from reconciler.core.projecting import Projection, projection, ref_of
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.fan import Stop
 from reconciler.flow.install import Action, install, survey
@@ -104,7 +104,7 @@ class Statuses:
         whole, dirty, self._whole, self._dirty = self._whole, self._dirty, False, set()
         wrote, repaired, self._wrote, self._repaired = self._wrote, self._repaired, set(), set()
         asked = self._of[1]
-        facts = self._facts(set(asked.ids.values()) if whole else dirty, wrote, repaired)
+        facts = self._facts({*asked.ids.values(), *self._lingering(asked)} if whole else dirty, wrote, repaired)
         now = self._outfit.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             if self._is_troubled:
@@ -122,6 +122,15 @@ class Statuses:
         if done.problems:
             self._whole = True
             raise Unprojected(f"{len(done.problems)} custom resources are not as they should be")
+
+    def _lingering(self, asked: Projection) -> Iterator[Ref]:
+        """What git does not have any more and stays for now: it waits for a person, or somebody paused it."""
+        state, now = self._state, self._outfit.clock.now()
+        waits = {owner for one in state.asked for owner in one.owners}
+        for id, _ in self._projector.standings():
+            ref = ref_of(id, asked.graph.environment)
+            if id not in asked.ids and (str(ref) in waits or state.pause_of(ref, now)):
+                yield ref
 
     def _facts(self, refs: Iterable[Ref], wrote: set[Ref], repaired: set[Ref]) -> dict[Ref, Facts]:
         state = self._state
