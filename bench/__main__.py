@@ -11,7 +11,7 @@ from statistics import median
 
 from bench import fleets, processes
 from bench.processes import Cost, Failed
-from bench.rounds import Rounds, Took, rounds
+from bench.rounds import Rounds, Took, Wanted, rounds
 from bench.table import FORMATS, Line
 from tests.engines.cache import EngineMissing
 
@@ -23,8 +23,20 @@ RATIOS = {
     "noop": ("apply with nothing to do: no PATCH, nothing written", 0.25),
     "image": ("a new image on every service", 1.0),
 }
+OPERATED = {
+    "operator-nothing": ("operator: push to everything applied, resources and statuses included", 2.0),
+    "operator-noop": ("operator: a pass with nothing to do: nothing written", 0.1),
+    "operator-image": ("operator: push of a new image on every service to everything written", 1.2),
+}
+DRIFT = {"operator-drift-p50": (0.5, 0.15), "operator-drift-p99": (0.99, 1.0)}
+"""Quantile and seconds."""
+ROLLBACK = 2.0
 RSS = 200.0
-NAMES = ("help", *(f"lint-{services}" for services in LINT), *RATIOS, "repair", "rss")
+OPERATOR_RSS = ((1_000, 150.0), (10_000, 500.0))
+"""Services, and MiB for no more of them."""
+APPLIED = (*RATIOS, "repair", "rss")
+FOLLOWED = (*OPERATED, *DRIFT, "operator-rollback", "operator-rss", "operator-rss-steady")
+NAMES = ("help", *(f"lint-{services}" for services in LINT), *APPLIED, *FOLLOWED)
 
 
 def main(arguments: list[str]) -> int:
@@ -36,9 +48,14 @@ def main(arguments: list[str]) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder:
             lines += _processes(Path(folder), names, chosen.runs)
-            if set(names) & {*RATIOS, "repair", "rss"}:
-                found = rounds(Path(folder), chosen.services, chosen.runs, _say)
-                lines += [line for line in _cluster(found, chosen.services) if line.name in names]
+            wanted = Wanted(bool(set(names) & {*APPLIED}), bool(set(names) & {*FOLLOWED}))
+            if any(wanted):
+                found = rounds(Path(folder), chosen.services, chosen.runs, wanted, _say)
+                every = (
+                    *(_cluster(found, chosen.services) if wanted.apply else ()),
+                    *(_operator(found, chosen.services) if wanted.operator else ()),
+                )
+                lines += [line for line in every if line.name in names]
                 facts.append(f"{found.tier}, {chosen.services} services, {found.objects} objects ({fleets.OBJECTS} a service, and tenants)")
     except (Failed, EngineMissing) as fault:
         print(f"error: {fault}", file=sys.stderr)
@@ -86,6 +103,36 @@ def _cluster(found: Rounds, services: int) -> Iterator[Line]:
     yield Line("repair", "apply after one object was deleted", median(took.wall for took in found.fleet["repair"]), "s", None)
     peak = max(took.rss for runs in found.fleet.values() for took in runs)
     yield Line("rss", f"largest memory of fleet apply, {services} services", peak, "MB", RSS)
+
+
+def _operator(found: Rounds, services: int) -> Iterator[Line]:
+    lives = found.operated
+    for phase, (what, budget) in OPERATED.items():
+        detail = f"{_seconds(found.fleet[phase])}; bare requests {_seconds(found.floor[phase])}"
+        if phase == "operator-noop":
+            detail += f"; {median(life.noop_cpu for life in lives):.2f} s CPU of the operator"
+        else:
+            detail += f"; CPU {found.cpu_ratio(phase):.2f} x"
+        yield Line(phase, what, found.ratio(phase), "x", budget, detail)
+    drifts = sorted(seconds for life in lives for seconds in life.drift)
+    for name, (quantile, budget) in DRIFT.items():
+        at = drifts[min(int(len(drifts) * quantile), len(drifts) - 1)]
+        yield Line(
+            name,
+            f"operator: drift repaired, {name[-3:]}",
+            at,
+            "s",
+            budget,
+            f"{len(drifts)} edits and deletions, slowest {drifts[-1]:.2f} s",
+        )
+    yield Line(
+        "operator-rollback", "operator: push of a hold to the patched Deployment", median(life.rollback for life in lives), "s", ROLLBACK
+    )
+    budget = next((most for size, most in OPERATOR_RSS if services <= size), None)
+    yield Line("operator-rss", f"operator: largest memory, {services} services", max(life.peak for life in lives), "MB", budget)
+    yield Line(
+        "operator-rss-steady", "operator: memory at rest after everything was applied", max(life.steady for life in lives), "MB", budget
+    )
 
 
 def _seconds(runs: list[Took]) -> str:

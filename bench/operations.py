@@ -6,7 +6,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -104,7 +103,7 @@ class _Site:
         path = next(path for path in fleets.files(fleets.Size(services), 1) if path.endswith(f"/{fleets.service_name(services // 2)}.yaml"))
         text = (self.work / path).read_text()
         tag = re.findall(r"tag: (\S+),", fleets.lock(2))[1]
-        fleets.write(self.work, {path: text + f"  hold: {{tag: {tag}, reason: it was better}}\n"})
+        fleets.write(self.work, {path: text + f"  forceImageTag: {{tag: {tag}, reason: it was better}}\n"})
         before = self.server.moment()
         with _Pulse(self.server) as pulse:
             began = self._push("Back")
@@ -242,15 +241,3 @@ def _await_ready(site: _Site) -> None:
 def _git(root: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid", "-c", "commit.gpgsign=false")
     subprocess.run(("git", *identity, *arguments), cwd=root, check=True, stdout=subprocess.DEVNULL)
-
-
-if __name__ == "__main__":
-    import json
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as scratch:
-        found = operated(Path(scratch) / "x", int(sys.argv[1]), lambda text: print(" ", text, file=sys.stderr, flush=True))
-    result = {**found._asdict(), "nothing": found.nothing._asdict(), "image": found.image._asdict()}
-    drifts = sorted(found.drift)
-    result["drift"] = {"p50": drifts[len(drifts) // 2], "p99": drifts[int(len(drifts) * 0.99)], "max": drifts[-1]}
-    print(json.dumps(result, indent=1))

@@ -9,6 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench import fleets, processes, servers
+from bench.operations import Operated, operated
 from bench.processes import Failed
 
 APPLY = ("apply", "--yes", "--no-wait")
@@ -33,6 +34,13 @@ class Bodies(NamedTuple):
     second: Path
 
 
+class Wanted(NamedTuple):
+    """What is to be measured beside the floor."""
+
+    apply: bool
+    operator: bool
+
+
 class Rounds(NamedTuple):
     """All runs of all phases, and the server they ran against."""
 
@@ -40,6 +48,7 @@ class Rounds(NamedTuple):
     objects: int
     floor: dict[str, list[Took]]
     fleet: dict[str, list[Took]]
+    operated: list[Operated]
 
     def ratio(self, phase: str) -> float:
         """Wall time as a multiple of the floor's: each run against the floors directly before and after it, median of the runs."""
@@ -55,21 +64,32 @@ class Rounds(NamedTuple):
         return median(2 * of(run) / (base[at // per] + base[at // per + 1]) for at, run in enumerate(runs))
 
 
-def rounds(folder: Path, services: int, runs: int, say: Callable[[str], None]) -> Rounds:
+def rounds(folder: Path, services: int, runs: int, wanted: Wanted, say: Callable[[str], None]) -> Rounds:
     """Floor, fleet, floor, fleet, ..., floor."""
     root = fleets.make(folder / "fleet", services)
     bodies = _bodies(root, folder)
-    found = Rounds(tier="", objects=bodies.count, floor={}, fleet={})
+    found = Rounds(tier="", objects=bodies.count, floor={}, fleet={}, operated=[])
     for number in range(runs + 1):
         say(f"floor {number + 1} of {runs + 1}: {bodies.count} requests, three times")
         tier = _floor(root, bodies, found.floor)
         found = found._replace(tier=tier)
-        if number < runs:
+        if number < runs and wanted.apply:
             say(f"fleet apply {number + 1} of {runs}")
             fleets.bump(root, 1)
             _fleet(root, found.fleet)
             _unasked(root, found.fleet)
+        if number < runs and wanted.operator:
+            say(f"operator {number + 1} of {runs}")
+            _life(operated(folder / "operator", services, say), found)
     return found
+
+
+def _life(life: Operated, into: Rounds) -> None:
+    """One life of an operator, as phases beside those of the floor."""
+    into.operated.append(life)
+    into.fleet.setdefault("operator-nothing", []).append(Took(life.nothing.wall, life.nothing.cpu, life.nothing.rss))
+    into.fleet.setdefault("operator-noop", []).append(Took(life.noop, life.noop_cpu))
+    into.fleet.setdefault("operator-image", []).append(Took(life.image.wall, life.image.cpu, life.image.rss))
 
 
 def _bodies(root: Path, folder: Path) -> Bodies:
@@ -92,6 +112,7 @@ def _floor(root: Path, bodies: Bodies, into: dict[str, list[Took]]) -> str:
             told = _floor_says(root, "send", server.kubeconfig, file)
             into.setdefault(phase, []).append(Took(told["wall"], told["cpu"] + server.moment().cpu - before.cpu))
         into["unasked"] = into["nothing"]
+        into |= {f"operator-{phase}": into[phase] for phase in ("nothing", "noop", "image")}
         return server.tier
 
 
