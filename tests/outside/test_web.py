@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reconciler.adapters.metrics import Metrics
-from reconciler.shell.operator.beat import Beat
+from reconciler.flow.operator.beat import Beat
 from reconciler.shell.operator.hooks import Hooks
 from reconciler.shell.operator.server import BODY, Server
 from reconciler.shell.operator.web import web

@@ -13,6 +13,7 @@ from reconciler.core.journal import journal_id
 from reconciler.core.understand import understand
 from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
+from reconciler.flow.operator.beat import Beat
 from reconciler.flow.operator.chronicle import Chronicle
 from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire
 from reconciler.flow.operator.following import Following
@@ -45,7 +46,7 @@ class Operator:
         self._look = asyncio.Event()
         self._cluster: Cluster | None = None
         self._leader: Leader | None = None
-        self._beat = self._fetched = -math.inf
+        self._beat, self._fetched = Beat(outfit.monotonic), -math.inf
         self._standby = False
         self._said = ""
         self._last: Desire | None = None
@@ -74,7 +75,7 @@ class Operator:
         graph = state.graph
         choices = list(graph.choices.values()) if graph else []
         return Vitals(
-            beat=time - self._beat,
+            beat=self._beat.age,
             leading=leader is not None,
             revision=state.applied,
             source_age=time - self._fetched,
@@ -91,14 +92,9 @@ class Operator:
 
     async def run(self, stop: Stop) -> None:
         """Until `stop` is set; then what is under way is ended between two writes, and the Lease is given back."""
-        async with together(self._beats(), self._scribe.run(), self._looks(), self._leads(stop)) as tasks:
+        async with together(self._beat.run(), self._scribe.run(), self._looks(), self._leads(stop)) as tasks:
             await stop.wait()
             await asyncio.wait([tasks[-1]], timeout=GRACE)
-
-    async def _beats(self) -> None:
-        while True:
-            self._beat = self._outfit.monotonic()
-            await asyncio.sleep(1)
 
     async def _looks(self) -> None:
         """Looks at the source now and then, and whenever somebody asks."""
