@@ -127,7 +127,7 @@ class Place:
 
     def __post_init__(self) -> None:
         self._by = "somebody"
-        self.fault: Callable[..., Any] = lambda life, request, late: None  # noqa: ARG005
+        self.fault: Callable[..., Any] = lambda life, request, late: None
         self._numbers = itertools.count(1)
         self.store.listeners.append(self._noted)
 

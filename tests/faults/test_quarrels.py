@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.adapters.memory import MemoryStore
-from reconciler.adapters.memory.players import ready
 from reconciler.model.happenings import ConflictFound, DriftRepaired
 from reconciler.model.manifests import ENVIRONMENT_LABEL, ObjectId
 from reconciler.model.projection import Standing
