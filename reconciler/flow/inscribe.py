@@ -26,6 +26,8 @@ class Inscriber:
         self._known = all_known
         self._refused: dict[tuple[ObjectId, str], bytes] = {}
         self._undefined: set[str] = set()
+        self._unspecified: set[ObjectId] = set()
+        """Whose spec was refused last: that its status was taken settles nothing."""
         self.problems: dict[str, str] = {}
         """What cannot be written and why, by what it is about."""
 
@@ -43,7 +45,7 @@ class Inscriber:
 
     def settled(self, id: ObjectId) -> None:
         """A custom resource is as it should be."""
-        if (id, "") not in self._refused:
+        if (id, "") not in self._refused and id not in self._unspecified:
             self.problems.pop(str(id), None)
 
     async def specify(self, id: ObjectId, body: Body, wanted: bytes) -> bool:
@@ -54,6 +56,7 @@ class Inscriber:
             if live is not None and live.is_there and live.stands(wanted):
                 live.sent, live.echo = wanted, live.mark
                 self._refused.pop((id, ""), None)
+                self._unspecified.discard(id)
                 return wrote
             if id.kind in self._undefined or self._refused.get((id, "")) == wanted:
                 return wrote
@@ -154,6 +157,8 @@ class Inscriber:
             return
         if answer.status in _FINAL:
             self._refused[id, part] = wanted
+        if not part:
+            self._unspecified.add(id)
         self.problems[str(id)] = f"{id}{' status' if part else ''} cannot be written: {said}"
 
 

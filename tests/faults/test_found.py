@@ -232,3 +232,25 @@ def test_twenty_commits_in_a_second_are_a_few_runs_and_the_last_one_wins() -> No
         assert len(place.ears.of(RunEnded)) - before <= 22
 
     simulated(hurried)
+
+
+def test_a_custom_resource_whose_spec_is_refused_once_is_written_again() -> None:
+    async def refused(place: Place) -> None:
+        left = [1]
+
+        def fault(life, request, *, late):
+            if request.verb == "apply" and request.id == RESOURCE and not late and left:
+                left.pop()
+                return Refused(500, "InternalError", "not now")
+            return None
+
+        place.annotate(RESOURCE, PAUSED, "true")
+        await place.quiet()
+        place.fault = fault
+        place.shelf.push(place.shelf.head.having(S0, service("s0", wave=10)))
+        place.wake()
+        await place.quiet()
+        assert not left
+        assert place.store.objects[RESOURCE]["spec"]["wave"] == 10
+
+    simulated(refused)

@@ -188,14 +188,14 @@ class Operator:
         self.state.applied, self.state.tracks = applied, inventory.tracks
 
     async def _begin(self) -> None:
-        """Reads the commit to begin with: where the newest does not stand, what is applied stays in force."""
+        """Reads the commit to begin with: where the newest does not stand, the last one that this process read stays in force."""
         try:
             await self._desired()
         except NothingDesired as nothing:
-            if not self.state.applied:
+            if self._last is None:
                 raise
             self._following.broken(str(nothing))
-            await self._read(self.state.applied)
+            await self._read(self._last.revision)
 
     async def _desired(self) -> Desire:
         """What the commit asks for today that may be applied."""
