@@ -25,6 +25,7 @@ __all__ = [
     "BranchGone",
     "Clock",
     "Cluster",
+    "CommitUnknown",
     "Event",
     "EventKind",
     "Fetched",
@@ -189,6 +190,10 @@ class BranchGone(SourceUnavailable):
     """The repository answers, and the branch is not there."""
 
 
+class CommitUnknown(SourceUnavailable):
+    """The repository was read, and has no such commit."""
+
+
 class Unverified(SourceUnavailable):
     """The newest commit is not signed by a trusted key."""
 
@@ -344,12 +349,13 @@ class StepState(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     NEEDS_QA = "needs_qa"
+    """Written, and not known to be good yet: by its health, or by a person's word."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
     """Not done, since the run ended before, or nothing was to be done after all."""
     BLOCKED = "blocked"
-    """Cannot be done: the plan says why."""
+    """Left out: it cannot be done, is paused, or waits for a person; the reason says which."""
 
 
 class StepRecord(NamedTuple):
@@ -375,6 +381,9 @@ class Ledger(Protocol):
 
     def begin(self, run: RunRecord, plan: Plan) -> None:
         """A run starts."""
+
+    def advance(self, run: RunRecord, steps: Mapping[str, StepState]) -> None:
+        """A run is further on: its state, and that of some of its steps, by their objects."""
 
     def finish(self, run: RunRecord, result: Result) -> None:
         """A run ended."""

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from reconciler.model.happenings import (
     ApprovalNeeded,
+    BuildPutBack,
     ConditionChanged,
     ConflictFound,
     DriftRepaired,
@@ -33,7 +34,7 @@ _KINDS = frozenset(kind for _, kind in (*SHAPES, *INSTALLED))
 _RESOURCES = frozenset({"Tenant", "Service", "Task", "Image", "ToolCatalog", "PolicyPack"})
 _PHASES = frozenset({"read", "plan", "apply", "project"})
 _CONDITIONS = frozenset(Condition.model_fields["type"].annotation.__args__)  # type: ignore[union-attr]
-_BECAUSE = frozenset({"commit", "resync", "drift", "asked", "healed"})
+_BECAUSE = frozenset({"commit", "resync", "drift", "asked", "healed", "fallback"})
 _VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "WATCH"})
 _REASONS = 40
 """Reasons of Ready that are told apart; the rest is `other`."""
@@ -98,8 +99,8 @@ class Metrics:
                 self._repair.observe(seconds)
             case ConflictFound() | ConditionChanged() | ApprovalNeeded() | LeaseChanged():
                 self._count(happening)
-            case PauseChanged():
-                pass  # a gauge tells it
+            case PauseChanged() | BuildPutBack():
+                pass  # gauges tell it: what is paused, what is held
             case _:
                 assert_never(happening)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_WELL = frozenset({Ending.COMPLETED, Ending.HELD, Ending.CANCELLED, Ending.STALE})
+_WELL = frozenset({Ending.COMPLETED, Ending.HELD, Ending.CANCELLED, Ending.STALE, Ending.PAUSED})
 
 
 def tracing(environ: Mapping[str, str], version: str, environment: str) -> Tracing | None:

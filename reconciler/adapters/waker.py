@@ -16,6 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from reconciler.model.happenings import BuildPutBack, ConditionChanged, ConflictFound, Happening
+from reconciler.model.manifests import Body
+from reconciler.model.spec import API_VERSION, GROUP
+
 # Kopf looks whether the official client is there, to take its objects, too. We have none for it, and the client takes ten megabytes.
 _CLIENT = sys.modules.get("kubernetes")
 sys.modules["kubernetes"] = None  # type: ignore[assignment]
@@ -26,10 +30,6 @@ finally:
         del sys.modules["kubernetes"]
     else:
         sys.modules["kubernetes"] = _CLIENT
-
-from reconciler.model.happenings import ConditionChanged, ConflictFound, Happening
-from reconciler.model.manifests import Body
-from reconciler.model.spec import API_VERSION, GROUP
 
 SHORTEST, LONGEST = 1.0, 60.0
 """Seconds before Kopf is begun again."""
@@ -87,6 +87,8 @@ class Waker:
                 self._post(
                     owner.kind, id.namespace, owner.name, "Warning", "Conflict", f"{who} keeps writing {id}; it is left alone for a while"
                 )
+            case BuildPutBack(ref=ref, namespace=namespace, failed=failed, message=message):
+                self._post(ref.kind, namespace, ref.name, "Warning", "BuildPutBack", f"{failed} is given up; it is {message}")
             case _:
                 pass
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.health import Failed, Healthy, Progressing, health, waits
-from reconciler.core.notes import told
+from reconciler.core.notes import held_at, told
 from reconciler.core.render import owner_of
 from reconciler.core.world import World
 from reconciler.model.graph import Choice, Graph, Held, Locked, Missing, Placed, Unplaced, Unverified
@@ -106,8 +106,8 @@ def _image(choice: Choice | None) -> str:
 
 def _held(choice: Choice | None) -> str:
     match choice:
-        case Held(build=build, hold=hold):
-            return f"held at {build.tag}{told(hold)}"
+        case Held():
+            return held_at(choice)
         case Unverified(tag=tag, hold=hold) if hold is not None:
             return f"held at {tag}, unverified{told(hold)}"
         case _:

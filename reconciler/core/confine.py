@@ -87,16 +87,16 @@ def _validations() -> tuple[tuple[str, str], ...]:
             "a tenant's account writes into its own namespace only",
         ),
         (
+            f"variables.runs != '{ACCOUNT}' && (variables.operator || request.resource.resource != 'serviceaccounts' || request.name != '{ACCOUNT}')",
+            "the account that writes a tenant's workloads is not for any of them to run as, nor to change itself",
+        ),
+        (
             f"variables.operator || !(request.resource.resource in {_shared()}) || {_ANY}.all(one, {_labelled('one', KIND_LABEL)} != '{GOVERNING}')",
             "what governs a tenant is not for the tenant's own account to write",
         ),
         (
             f"variables.operator || object == null || {_of_its_namespace()}",
             "a tenant's account labels its objects as those of its own tenant and environment, and of no other",
-        ),
-        (
-            f"variables.runs != '{ACCOUNT}' && (variables.operator || request.resource.resource != 'serviceaccounts' || request.name != '{ACCOUNT}')",
-            "the account that writes a tenant's workloads is not for any of them to run as, nor to change itself",
         ),
         (
             f"{_owners('object')} == [] || {_owners('object')} == {_owners('oldObject')}",

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 from reconciler.model.happenings import (
     ApprovalNeeded,
+    BuildPutBack,
     ConditionChanged,
     ConflictFound,
     DriftRepaired,
@@ -29,7 +30,7 @@ from reconciler.model.secrecy import redacted
 
 SHORT = 7
 """Digits of a commit that people see."""
-_QUIET = frozenset({Ending.COMPLETED, Ending.STALE, Ending.LOCKED, Ending.CANCELLED})
+_QUIET = frozenset({Ending.COMPLETED, Ending.STALE, Ending.LOCKED, Ending.CANCELLED, Ending.PAUSED})
 
 
 class Gravity(IntEnum):
@@ -68,6 +69,8 @@ def describe(happening: Happening) -> Description:
             return Description("conflict.found", Gravity.WARNING, told)
         case ApprovalNeeded(hash=hash, message=message):
             return Description("approval.needed", Gravity.WARNING, f"{message} (waits for the approval of {hash})")
+        case BuildPutBack(ref=ref, failed=failed, message=message):
+            return Description("build.put_back", Gravity.WARNING, f"{ref}: {failed} is given up; it is {message}")
         case _:
             assert_never(happening)
 
@@ -103,7 +106,7 @@ def _surroundings(happening: SourceChanged | LeaseChanged | PauseChanged) -> Des
             told = f"the repository is {state} at {short(revision)}" + (f": {message}" if message else "")
             return Description("source.changed", Gravity.INFO if state is SourceState.FOLLOWED else Gravity.WARNING, told)
         case LeaseChanged(held=held, holder=holder):
-            told = f"{holder} leads" if held else f"this operator does not lead; {holder or 'nobody'} does"
+            told = f"{holder} leads" if held else "this operator leads no more" + (f"; {holder} does" if holder else "")
             return Description("lease.changed", Gravity.INFO if held else Gravity.WARNING, told)
         case PauseChanged(what=what, until=until, paused=paused):
             end = f" until {moment(until)}" if until else ""

@@ -17,7 +17,9 @@ from reconciler.model.manifests import Body
 HTTP = 8080
 """Probes, metrics and webhooks."""
 _USER = 10001
-_GIT_SECRET = "fleetwright-git"  # noqa: S105 - a name
+SECRETS = {"git": "fleetwright-git", "hooks": "fleetwright-hooks", "notifications": "fleetwright-notifications"}
+"""Secrets of the operator that a person makes, if they are needed; each is a folder of its pod. See `docs/how-to/run-the-operator.md`."""
+_FOLDER, _STATE = "/etc/fleetwright", "/var/lib/fleetwright"
 _KUBERNETES, _HTTPS, _SSH = 6443, 443, 22
 
 
@@ -104,7 +106,7 @@ def _deployment(running: Running) -> dict[str, Any]:
         "volumes": [
             {"name": "tmp", "emptyDir": {}},
             {"name": "state", "emptyDir": {}},
-            {"name": "git", "secret": {"secretName": _GIT_SECRET, "optional": True, "defaultMode": 0o440}},
+            *({"name": name, "secret": {"secretName": secret, "optional": True, "defaultMode": 0o440}} for name, secret in SECRETS.items()),
         ],
     }
     spec = {
@@ -116,11 +118,18 @@ def _deployment(running: Running) -> dict[str, Any]:
     return named("Deployment", "apps/v1", {"spec": spec})
 
 
+def _arguments(running: Running) -> list[str]:
+    follow = ["--env", running.environment, "--git", running.git, "--branch", running.branch, "--credentials", f"{_FOLDER}/git"]
+    secrets = ["--hook-secrets", f"{_FOLDER}/hooks", "--notification-secrets", f"{_FOLDER}/notifications"]
+    return ["operator", "run", *follow, *secrets, "--state", _STATE, "--listen", f"0.0.0.0:{HTTP}", "--logs", "json"]
+
+
 def _container(running: Running) -> dict[str, Any]:
     return {
         "name": "operator",
         "image": running.image,
-        "args": ["operator", "run", "--env", running.environment, "--git", running.git, "--branch", running.branch],
+        "args": _arguments(running),
+        "env": [{"name": "HOME", "value": "/tmp"}, {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],  # noqa: S108
         "ports": [{"name": "http", "containerPort": HTTP, "protocol": "TCP"}],
         "startupProbe": _probe("/readyz", failures=30),
         "readinessProbe": _probe("/readyz", failures=3),
@@ -129,8 +138,8 @@ def _container(running: Running) -> dict[str, Any]:
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True},
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the container
-            {"name": "state", "mountPath": "/var/lib/fleetwright"},
-            {"name": "git", "mountPath": "/etc/fleetwright/git", "readOnly": True},
+            {"name": "state", "mountPath": _STATE},
+            *({"name": name, "mountPath": f"{_FOLDER}/{name}", "readOnly": True} for name in SECRETS),
         ],
     }
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 import orjson
 
@@ -13,8 +13,11 @@ from reconciler.model.graph import Graph
 from reconciler.model.manifests import MANAGED_BY, MANAGER, Body, ObjectId, Observed
 
 RUNS = 20
-"""Runs that it remembers; the ledger has all."""
+"""Runs, and builds that were put back, that it remembers; the ledger has all runs."""
 _LONGEST = 2000
+_PLAIN, _LISTS = ("holder", "source", "revision", "message"), ("asked", "fallen", "runs")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,25 @@ class RunEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What waits for a person."""
+
+    hash: str
+    """What an approval names: of a plan, a part of it, a wave; or a commit."""
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """A build that was put back."""
+
+    at: str
+    what: str
+    """`Service/platform/web`."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """What stands there now."""
 
@@ -46,11 +68,13 @@ class Journal:
     """The newest commit that was found."""
     message: str = ""
     """What is wrong with the source."""
-    asks: str = ""
-    """The hash or commit that a person is asked to approve."""
-    question: str = ""
+    asked: tuple[Asked, ...] = ()
+    fallen: tuple[Fallen, ...] = ()
+    """The newest first."""
     runs: tuple[RunEntry, ...] = ()
     """The newest first."""
+    lasting: Mapping[str, str] = field(default_factory=dict)
+    """Of each file that is broken now the commit at which it was good last."""
 
     def with_run(self, run: RunEntry) -> tuple[RunEntry, ...]:
         """The runs, one more, or the same one further on."""
@@ -64,30 +88,47 @@ def journal_id(graph: Graph) -> ObjectId:
 
 def encode(id: ObjectId, journal: Journal) -> Body:
     """The ConfigMap. It has no label of the environment: it is no part of what is applied."""
-    plain = {name: value for name, value in asdict(journal).items() if name != "runs" and value}
-    lines = [orjson.dumps(_cut(asdict(run))).decode() for run in journal.runs]
+    said = {name: getattr(journal, name) for name in _PLAIN}
+    lists = {name: "\n".join(orjson.dumps(_cut(asdict(one))).decode() for one in getattr(journal, name)) for name in _LISTS}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": id.name, "namespace": id.namespace, "labels": {MANAGED_BY: MANAGER}},
-        "data": {**plain, "runs": "\n".join(lines)},
+        "data": {name: text for name, text in {**said, **lists, "lasting": _dumped(journal.lasting)}.items() if text},
     }
 
 
 def decode(standing: Observed | None) -> Journal:
     """What a ConfigMap says; empty where there is none, without lines that are none of ours."""
     data: Mapping[str, str] = (standing.body.get("data") or {}) if standing is not None else {}
-    runs = tuple(_runs(data.get("runs", "").splitlines()))
-    return Journal(**{name: data.get(name, "") for name in ("holder", "source", "revision", "message", "asks", "question")}, runs=runs)
+    return Journal(
+        **{name: data.get(name, "") for name in _PLAIN},
+        asked=tuple(_read(data.get("asked", ""), Asked)),
+        fallen=tuple(_read(data.get("fallen", ""), Fallen)),
+        runs=tuple(_read(data.get("runs", ""), RunEntry)),
+        lasting=_lasting(data.get("lasting", "")),
+    )
 
 
-def _runs(lines: Iterable[str]) -> Iterable[RunEntry]:
-    for line in lines:
+def _read(lines: str, type: Callable[..., T]) -> Iterator[T]:
+    for line in lines.splitlines():
         try:
-            yield RunEntry(**orjson.loads(line))
+            yield type(**orjson.loads(line))
         except (ValueError, TypeError):
             continue
 
 
+def _dumped(lasting: Mapping[str, str]) -> str:
+    return orjson.dumps(dict(lasting), option=orjson.OPT_SORT_KEYS).decode() if lasting else ""
+
+
+def _lasting(text: str) -> Mapping[str, str]:
+    try:
+        found = orjson.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(path): str(commit) for path, commit in found.items()} if isinstance(found, dict) else {}
+
+
 def _cut(entry: dict[str, Any]) -> dict[str, Any]:
-    return {**entry, "message": entry["message"][:_LONGEST]}
+    return {name: value[:_LONGEST] if isinstance(value, str) else value for name, value in entry.items()}

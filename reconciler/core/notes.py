@@ -35,8 +35,8 @@ def _choices(graph: Graph) -> Iterator[Note]:
         if isinstance(graph.placements.get(ref), Unplaced):
             continue
         match choice:
-            case Held(build=build, hold=hold):
-                yield Note(NoteKind.HELD, ref, f"held at {build.tag}{told(hold)}")
+            case Held():
+                yield Note(NoteKind.HELD, ref, held_at(choice))
             case Unverified(tag=tag, hold=Hold() as hold):
                 yield Note(NoteKind.HELD, ref, f"held at {tag}, unverified{told(hold)}")
             case Unverified(tag=tag):
@@ -45,6 +45,11 @@ def _choices(graph: Graph) -> Iterator[Note]:
                 yield Note(NoteKind.PENDING, ref, f"kept as it runs: {reason}")
             case Locked():
                 pass
+
+
+def held_at(choice: Held) -> str:
+    """What it is pinned to, and by whom."""
+    return f"held at {choice.build.tag}{told(choice.hold)}"
 
 
 def told(hold: Hold) -> str:

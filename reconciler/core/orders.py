@@ -14,6 +14,8 @@ RECONCILE = "fleetwright.dev/reconcile"
 """Any new value asks for a pass now."""
 APPROVED = "fleetwright.dev/approved"
 """On the record: the hash of a plan, or a commit, that a person has approved."""
+RELEASE = "fleetwright.dev/release"
+"""On the custom resource of a service: digest or tag of the build that the operator gave up, and that is to be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Orders:
     until: datetime | None = None
     reconcile: str = ""
     approved: str = ""
+    release: str = ""
 
     def pauses(self, now: datetime) -> bool:
         """Whether it asks for a pause that is not over."""
@@ -32,10 +35,20 @@ class Orders:
 
 def orders(body: Body) -> Orders:
     """The orders on an object. A date that is none pauses without end: whoever wrote it meant to stop something."""
-    annotations: Mapping[str, str] = body["metadata"].get("annotations") or {}
+    return given(body["metadata"].get("annotations") or {})
+
+
+def given(annotations: Mapping[str, str]) -> Orders:
+    """The orders among these annotations."""
     said = annotations.get(PAUSED, "")
     paused = said not in ("", "false")
-    return Orders(paused, moment(said) if paused else None, annotations.get(RECONCILE, ""), annotations.get(APPROVED, ""))
+    return Orders(
+        paused,
+        moment(said) if paused else None,
+        annotations.get(RECONCILE, ""),
+        annotations.get(APPROVED, ""),
+        annotations.get(RELEASE, ""),
+    )
 
 
 def moment(text: str) -> datetime | None:

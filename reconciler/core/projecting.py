@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.core.facts import by_subject
 from reconciler.core.layout import UNKNOWN
+from reconciler.core.orders import PAUSED, RECONCILE
 from reconciler.core.ownership import fields_of, is_ours
 from reconciler.core.render import labels
 from reconciler.core.resolve import UNFIT
@@ -33,10 +34,6 @@ from reconciler.model.manifests import (
 from reconciler.model.refs import Ref
 from reconciler.model.spec import API_VERSION, GROUP
 
-PAUSED = "fleetwright.dev/paused"
-"""`true`, or until when (RFC 3339)."""
-RECONCILE = "fleetwright.dev/reconcile"
-"""Anything new: reconcile now."""
 COMMANDS = (PAUSED, RECONCILE)
 """Annotations by which people talk to the operator."""
 _LABELS = (MANAGED_BY, ENVIRONMENT_LABEL, KIND_LABEL, NAME_LABEL, TENANT_LABEL)
@@ -85,6 +82,11 @@ def projection(graph: Graph, kinds: tuple[Kind, ...]) -> Projection:
 def id_of(ref: Ref, environment: Environment) -> ObjectId:
     """The custom resource of a spec."""
     return ObjectId(GROUP, ref.kind, environment.namespace(ref.tenant) if ref.tenant else "", ref.name)
+
+
+def ref_of(id: ObjectId, environment: Environment) -> Ref:
+    """The spec of a custom resource."""
+    return Ref(id.kind, id.name, id.namespace.removeprefix(environment.namespace_prefix))
 
 
 class Whose(StrEnum):

@@ -37,6 +37,8 @@ def _rivals(live: Observed, changed: tuple[Change, ...]) -> frozenset[str]:
 
 def _image(graph: Graph, manifest: Manifest) -> str:
     match graph.choices.get(manifest.owner):
+        case Held(build=build, hold=hold, put_back=True):
+            return f"{build.tag} is put back{told(hold)}"
         case Held(hold=hold) | Unverified(hold=hold) if hold is not None:
             return f"forceImageTag{told(hold)}"
         case Locked(build=build):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.model.canonical import digest
@@ -26,10 +26,18 @@ from reconciler.model.refs import Ref
 
 def render(graph: Graph, kinds: tuple[Kind, ...]) -> tuple[Manifest, ...]:
     """Every object that the graph stands for, in the order in which an apply writes them."""
+    return ordered(render_some(graph, kinds, graph.resources))
+
+
+def render_some(graph: Graph, kinds: tuple[Kind, ...], refs: Iterable[Ref]) -> Iterator[Manifest]:
+    """What these resources render, in no order."""
     table = {kind.name: kind for kind in kinds}
-    manifests = [_stamped(draft, graph) for ref, resource in graph.resources.items() for draft in table[ref.kind].render(resource, graph)]
-    manifests.sort(key=lambda manifest: (manifest.stage, manifest.wave, RANK[manifest.id.group, manifest.id.kind], manifest.id))
-    return tuple(manifests)
+    return (_stamped(draft, graph) for ref in refs for draft in table[ref.kind].render(graph.resources[ref], graph))
+
+
+def ordered(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """In the order in which an apply writes them."""
+    return tuple(sorted(manifests, key=lambda one: (one.stage, one.wave, RANK[one.id.group, one.id.kind], one.id)))
 
 
 def _stamped(draft: Draft, graph: Graph) -> Manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -132,7 +133,7 @@ def _choices(
         if use is None:
             continue
         if ref in forced:
-            use = type(use)(use.image, forced[ref], use.pointer)
+            use = replace(use, hold=forced[ref])
         choices[ref], about = choose(resource, use, environment, lock, today)
         findings += about
     return choices, findings

@@ -13,6 +13,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.fleet import Topic
 from reconciler.model.happenings import (
     ApprovalNeeded,
+    BuildPutBack,
     ConditionChanged,
     ConflictFound,
     DriftRepaired,
@@ -142,6 +143,9 @@ def _message(happening: Happening) -> Message | None:
             return Message("conflict", f"{id} conflict", text, text, about=about)
         case ApprovalNeeded(hash=hash):
             return Message("approval", "approval", text, hash, about=about)
+        case BuildPutBack(ref=ref, message=said):
+            # The condition that follows says the same, and is not told once more.
+            return Message("held", f"{ref} Held", text, f"True {said}", about=about)
         case PauseChanged(what=what, paused=paused):
             return Message("paused", f"{what} paused", text, text if paused else f"{_OFF}{what}", about=about)
         case RunBegan() | RunEnded() | LeaseChanged() | DriftRepaired():

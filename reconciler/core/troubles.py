@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reconciler.core.facts import Facts
 from reconciler.core.health import Failed, Healthy, Progressing
-from reconciler.core.notes import told
+from reconciler.core.notes import held_at, told
 from reconciler.kinds.tenant.spec import TenantSpec
 from reconciler.model.findings import Finding
 from reconciler.model.graph import Graph, Held, Missing, Unplaced, Unverified
@@ -91,8 +91,8 @@ def _of_health(facts: Facts) -> Iterator[Trouble]:
 
 def _good(ref: Ref, graph: Graph) -> Iterator[Trouble]:
     match graph.choices.get(ref):
-        case Held(build=build, hold=hold):
-            yield Trouble(Reason.HELD, f"held at {build.tag}{told(hold)}")
+        case Held() as held:
+            yield Trouble(Reason.PUT_BACK if held.put_back else Reason.HELD, held_at(held))
         case Unverified(tag=tag, hold=hold) if hold is not None:
             yield Trouble(Reason.HELD, f"held at {tag}, unverified{told(hold)}")
         case Unverified(tag=tag):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.inventory import Inventory, decode, is_inventory
@@ -45,6 +45,12 @@ def outline(observed: Observed) -> Observed:
     kept = {name: metadata[name] for name in _OUTLINE if name in metadata}
     entry = {"manager": MANAGER, "operation": "Apply", "fieldsV1": fields_of(body) or {}}
     return replace(observed, body={"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {**kept, "managedFields": [entry]}})
+
+
+def without_leaving(world: World, desired: Collection[ObjectId]) -> World:
+    """The world without what is being deleted already and nobody wants: a finalizer may keep it for a while, and deleting it again helps nobody."""
+    leaving = {id for id, one in world.objects.items() if "deletionTimestamp" in one.body["metadata"] and id not in desired}
+    return replace(world, objects={id: one for id, one in world.objects.items() if id not in leaving}) if leaving else world
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from reconciler.core.health import Health, Healthy, waits
+from reconciler.core.approval import Question
+from reconciler.core.aside import owner_of_step
+from reconciler.core.health import Failed, Health, Healthy, Progressing, waits
 from reconciler.flow.planning import Planned
 from reconciler.model.manifests import ObjectId
 from reconciler.model.plan import step_id
-from reconciler.model.result import Ending, Outcome, Result, Status
+from reconciler.model.result import Ending, Outcome, Proof, Result, Status
 
 
 @dataclass(slots=True)
@@ -18,6 +21,12 @@ class Account:
     outcomes: list[Outcome] = field(default_factory=list)
     uids: dict[ObjectId, str] = field(default_factory=dict)
     """Of what was written."""
+    since: dict[ObjectId, datetime] = field(default_factory=dict)
+    """When workloads were written."""
+    unjudged: set[ObjectId] = field(default_factory=set)
+    """What waits for a person's word."""
+    question: Question | None = None
+    """What it asks, where it ended for that."""
     health: dict[ObjectId, Health] = field(default_factory=dict)
     """As last seen, of what was waited for."""
 
@@ -50,11 +59,25 @@ class Account:
         """The result of the run: every step of the plan has an outcome in it."""
         done = self.done
         skipped = tuple(
-            Outcome(step_id(step), type(step).__name__.lower(), Status.SKIPPED, ending.value)
+            Outcome(step_id(step), type(step).__name__.lower(), Status.SKIPPED, ending.value, owner_of_step(step))
             for step in planned.plan.steps
             if step_id(step) not in done
         )
-        return Result(planned.plan.hash, (*self.outcomes, *skipped), ending, message)
+        return Result(planned.plan.hash, (*map(self._proven, self.outcomes), *skipped), ending, message)
+
+    def _proven(self, outcome: Outcome) -> Outcome:
+        """With what is known of its health."""
+        if outcome.status is not Status.DONE:
+            return outcome
+        match self.health.get(outcome.id):
+            case Failed(reason=reason):
+                return replace(outcome, proof=Proof.FAILED, reason=reason)
+            case Progressing(reason=reason):
+                return replace(outcome, proof=Proof.AWAITED, reason=reason)
+            case _ if outcome.id in self.unjudged:
+                return replace(outcome, proof=Proof.AWAITED, reason="it waits for a person's word on its wave")
+            case _:
+                return outcome
 
 
 def awaited(planned: Planned) -> frozenset[ObjectId]:

@@ -36,6 +36,8 @@ class Settings:
 
     So nothing is tried before it is written in a namespace that this very run makes: nobody else's is there, and no owner waits for another.
     """
+    approved: str | None = None
+    """What a person has approved, where waves wait for that; None asks nobody."""
 
 
 async def apply(planned: Planned, cluster: Cluster, clock: Clock, progress: Progress, stop: Stop, settings: Settings) -> Result:
@@ -66,7 +68,7 @@ async def carry_out(
 ) -> Result:
     """Every stage of a plan, by whoever holds the Lease. Raises Unreachable; `account` says what was done until then."""
     phases = Phases(cluster, progress, stop, account, settings.revision, isolate=settings.isolate)
-    patience = Patience(settings.wait, settings.wave_seconds)
+    patience = Patience(settings.wait, settings.wave_seconds, settings.approved)
     rollout = Rollout(planned, phases, account, cluster, clock, progress, stop, patience)
     books = Books(cluster, planned, fence, _told_revision(planned), waits=settings.wait)
     try:
@@ -100,7 +102,7 @@ class _Run:
         await self._books.widen()
         ending, message = await self._stages()
         unwell = self._account.unwell(self._planned) if self._waits else frozenset[ObjectId]()
-        await self._books.shrink(self._account.uids, self._account.gone, unwell)
+        await self._books.shrink(self._account, unwell)
         return self._account.result(self._planned, ending, message)
 
     async def _stages(self) -> Endings:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.core.conclude import Ran, concluded
 from reconciler.core.health import waits
 from reconciler.core.identity import record
 from reconciler.core.inventory import Entry, Inventory, Stamp, encode, same_entries
+from reconciler.core.qa import written as written_in_waves
 from reconciler.core.refusals import fix
 from reconciler.core.render import owner_of
+from reconciler.flow.account import Account
 from reconciler.flow.fan import fan
 from reconciler.flow.planning import Planned
 from reconciler.model.fleet import SYSTEM_NAMESPACE
@@ -30,6 +33,7 @@ class Books:
         environment = planned.graph.environment
         self._stamp = Stamp(environment.id, fence, environment.sync.guards, revision)
         self._waits = waits
+        self._tracks = planned.tracks
         self._standing: dict[str, Observed] = dict(planned.world.inventory.shards)
 
     async def install(self) -> None:
@@ -47,19 +51,32 @@ class Books:
         written = {step.manifest.id: step.manifest for step in (*self._planned.plan.of(Create), *self._planned.plan.of(Update))}
         known = world.objects.keys() | written.keys() | world.inventory.entries.keys()
         awaited = {id for id, manifest in written.items() if self._waits and waits(manifest.body)}
-        await self._write({id: entry._replace(awaited=entry.awaited or id in awaited) for id, entry in entries.items() if id in known})
+        judged = written_in_waves(self._planned.plan, self._planned.graph) if self._waits else frozenset[ObjectId]()
+        await self._write(
+            {
+                id: entry._replace(awaited=entry.awaited or id in awaited, unjudged=entry.unjudged or id in judged)
+                for id, entry in entries.items()
+                if id in known
+            }
+        )
 
-    async def shrink(self, uids: Mapping[ObjectId, str], gone: frozenset[ObjectId], awaited: frozenset[ObjectId]) -> None:
+    async def shrink(self, account: Account, awaited: frozenset[ObjectId]) -> None:
         """What stands now: what was live or written and is not gone. `awaited` has not become healthy yet."""
+        uids, gone, planned = account.uids, account.gone, self._planned
+        self._tracks = concluded(planned.desired, planned.world, self._tracks, planned.falling, Ran(account.health, account.since))
         world = self._planned.world
         entries = {**_live(self._planned), **_declared(self._planned.desired, world.objects)}
         standing = (world.objects.keys() | uids.keys()) - gone
         await self._write(
-            {id: entry._replace(uid=uids.get(id, entry.uid), awaited=id in awaited) for id, entry in entries.items() if id in standing}
+            {
+                id: entry._replace(uid=uids.get(id, entry.uid), awaited=id in awaited, unjudged=id in account.unjudged)
+                for id, entry in entries.items()
+                if id in standing
+            }
         )
 
     async def _write(self, entries: Mapping[ObjectId, Entry]) -> None:
-        shards = encode(entries, self._stamp)
+        shards = encode(entries, self._stamp, self._tracks)
         changed = [name for name, body in shards.items() if not self._says(name, body)]
         await fan(changed, lambda name: self._put(name, shards[name]))
         await fan(self._standing.keys() - shards.keys(), lambda name: self._cluster.delete(self._standing.pop(name)))
@@ -86,11 +103,14 @@ class Books:
                 raise Unreachable(f"the inventory cannot be written: {message}", fix(answer))
 
 
-def is_settled(planned: Planned) -> bool:
-    """Whether the inventory already says what a finished run would leave."""
+def is_settled(planned: Planned, unjudged: frozenset[ObjectId] = frozenset()) -> bool:
+    """Whether record and inventory already say what a finished run would leave, but for what waits for a person's word."""
     world, environment = planned.world, planned.graph.environment
+    if not world.is_recorded:
+        return False
     entries = {**_live(planned), **_declared(planned.desired, world.objects)}
-    shards = encode({id: entries[id] for id in entries if id in world.objects}, Stamp(environment.id, 0, environment.sync.guards, ""))
+    known = {id: entry._replace(unjudged=id in unjudged) for id, entry in entries.items() if id in world.objects}
+    shards = encode(known, Stamp(environment.id, 0, environment.sync.guards, ""), planned.tracks)
     standing: Inventory = world.inventory
     return shards.keys() == standing.shards.keys() and all(same_entries(body, standing.shards[name].body) for name, body in shards.items())
 

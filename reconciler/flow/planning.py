@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.acting import acting, opens
+from reconciler.core.approval import Question
 from reconciler.core.changes import changes
 from reconciler.core.differ import differ
+from reconciler.core.fallback import images
 from reconciler.core.handover import handed_over
 from reconciler.core.identity import moved, record_id
 from reconciler.core.ownership import is_ours, strippable
 from reconciler.core.plan import Revision, plan
+from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
-from reconciler.core.world import Options, World, behold, outline
+from reconciler.core.world import Options, World, behold, outline, without_leaving
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
 from reconciler.model.findings import Finding
@@ -22,6 +25,8 @@ from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, ObjectId, Observed
 from reconciler.model.plan import Plan
+from reconciler.model.refs import Ref
+from reconciler.model.track import Track
 from reconciler.ports import Accepted, Answer, Cluster, Glance, Refused, whole
 
 
@@ -38,6 +43,16 @@ class Planned:
     """New objects that can be previewed only once their namespace, or the rights of its account, are there."""
     unseen: frozenset[ObjectId] = frozenset()
     """Live objects that cannot be previewed before this plan gives their tenant's account its rights back: plan again after it."""
+    tracks: Mapping[Ref, Track] = field(default_factory=dict)
+    """What is known of builds: the inventory keeps it before anything is written."""
+    falling: frozenset[Ref] = frozenset()
+    """Services whose builds are put back when they fail."""
+    question: Question | None = None
+    """What a wave waits for, where the plan was cut off behind it."""
+
+
+Judge = Callable[[Graph, World], Mapping[Ref, Track]]
+"""Says what is known of builds, from a graph as git has it and from what is live."""
 
 
 class EnvironmentMoved(Exception):
@@ -51,23 +66,38 @@ class EnvironmentMoved(Exception):
 class _Sight:
     """Compares each live object with its manifest as it comes in, and lets go of the body of what is as it should be."""
 
-    def __init__(self, manifests: Iterable[Manifest], equality: Equality) -> None:
-        self.desired = {manifest.id: manifest for manifest in manifests}
-        self.settled: set[ObjectId] = set()
-        self._rendered = dict(self.desired)
-        self._equality = equality
+    def __init__(self, manifests: Iterable[Manifest], equality: Equality, telling: frozenset[Ref]) -> None:
+        """Bodies of owners that are `telling` are kept: their builds are judged by them."""
+        self._rendered = {manifest.id: manifest for manifest in manifests}
+        self._desired: dict[ObjectId, Manifest] = {}
+        self._settled: set[ObjectId] = set()
+        self._equality, self._telling = equality, telling
+
+    def desired_of(self, manifest: Manifest, live: Observed | None) -> Manifest:
+        """What is desired of an object now that it is known what lives."""
+        if self._rendered.get(manifest.id) is manifest:
+            return self._desired.get(manifest.id, manifest)
+        self._settled.discard(manifest.id)
+        desired = handed_over(manifest, live)
+        if live is not None and not differ((desired,), {manifest.id: live}, self._equality.is_equal):
+            self._settled.add(manifest.id)
+        return desired
+
+    def is_settled(self, id: ObjectId) -> bool:
+        """Whether it lives as it is desired."""
+        return id in self._settled
 
     def __call__(self, observed: Observed) -> Observed:
         """What is kept of it."""
         rendered = self._rendered.get(observed.id)
         if rendered is None:
             return observed
-        manifest = self.desired[observed.id] = handed_over(rendered, observed)
+        manifest = self._desired[observed.id] = handed_over(rendered, observed)
         if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
-            self.settled.discard(observed.id)
+            self._settled.discard(observed.id)
             return observed
-        self.settled.add(observed.id)
-        return outline(observed)
+        self._settled.add(observed.id)
+        return observed if rendered.owner in self._telling else outline(observed)
 
 
 async def observe(cluster: Cluster, graph: Graph, glance: Glance = whole) -> World:
@@ -88,13 +118,22 @@ async def make_plan(
     equality: Equality,
     findings: Iterable[Finding] = (),
     rendered: tuple[Manifest, ...] | None = None,
+    judge: Judge = honoured,
 ) -> Planned:
-    """What an apply of `graph` would do to the target. `rendered` are its manifests, where they are known. Raises EnvironmentMoved."""
-    sight = _Sight(render(graph, kinds) if rendered is None else rendered, equality)
+    """What an apply of `graph` would do to the target. `rendered` are its manifests, where they are known. Raises EnvironmentMoved.
+
+    What an operator put back stays put back, whoever plans; only one who judges changes that.
+    """
+    rendered = render(graph, kinds) if rendered is None else rendered
+    falling = frozenset(images(graph, kinds))
+    sight = _Sight(rendered, equality, falling)
     world = await observe(cluster, graph, sight)
-    desired = tuple(sight.desired.values())
+    tracks = judge(graph, world)
+    graph, manifests = put_back(graph, rendered, kinds, tracks)
+    world = without_leaving(world, {manifest.id for manifest in manifests})
+    desired = tuple(sight.desired_of(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
-    suspects = tuple(manifest for manifest in chosen if manifest.id not in sight.settled or manifest.id not in world.objects)
+    suspects = tuple(manifest for manifest in chosen if not sight.is_settled(manifest.id) or manifest.id not in world.objects)
     previews, deferred = await _previews(cluster, suspects, world, options)
     unseen = deferred & world.objects.keys()
     found = await _unlabelled(cluster, previews, world)
@@ -103,7 +142,7 @@ async def make_plan(
         previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options)
     _remember(suspects, previews, world, equality)
     made = plan(graph, desired, world, previews, revision, options, findings)
-    return Planned(made, graph, desired, world, options, deferred - unseen, unseen)
+    return Planned(made, graph, desired, world, options, deferred - unseen, unseen, tracks, falling)
 
 
 async def _previews(

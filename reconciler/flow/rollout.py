@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.core.health import Failed, Health, Healthy, Progressing, waits
+from reconciler.core.qa import first_unjudged, question, unjudged, written
 from reconciler.core.waves import waves
 from reconciler.flow import told
 from reconciler.flow.account import Account, awaited
@@ -28,6 +29,8 @@ class Patience:
 
     waits: bool
     seconds: float
+    approved: str | None = None
+    """What a person has approved, where waves wait for that, too; None where a person carries it out and judges for himself."""
 
 
 class Rollout:
@@ -51,18 +54,44 @@ class Rollout:
     async def through(self) -> Endings | None:
         """Every wave; the ending when one of them stops the run."""
         pending = self._by_wave(awaited(self._planned))
+        judged = frozenset[ObjectId]()
+        if self._patience.approved is not None:
+            judged = written(self._planned.plan, self._planned.graph)
+            self._account.unjudged |= unjudged(self._planned.desired, self._planned.world.inventory)
         for wave in waves(self._planned.plan, self._planned.graph):
             number = LAST if wave.number is None else wave.number
             if wave.number is not None and (bad := await self._settled(pending, before=number)):
                 return bad
+            if judged and wave.number is not None and (ask := self._unasked(number)):
+                return ask
             await self._phases.write("holds" if wave.number is None else f"wave {number}", wave.writes)
             if self._phases.is_over():
                 return None
-            written = (step.manifest for step in wave.writes if step.manifest.id in self._account.uids)
-            pending.setdefault(number, set()).update(manifest.id for manifest in written if waits(manifest.body))
+            done = {step.manifest.id for step in wave.writes if step.manifest.id in self._account.uids}
+            workloads = {step.manifest.id for step in wave.writes if step.manifest.id in done and waits(step.manifest.body)}
+            pending.setdefault(number, set()).update(workloads)
+            self._account.since |= dict.fromkeys(workloads, self._clock.now())
+            self._account.unjudged |= done & judged
             if wave.number is not None and (bad := await self._settled(pending, before=number + 1)):
                 return bad
-        return await self._settled(pending, before=LAST + 1)
+        if bad := await self._settled(pending, before=LAST + 1):
+            return bad
+        if self._planned.question is None:
+            self._account.unjudged.clear()
+        return None
+
+    def _unasked(self, number: int) -> Endings | None:
+        """Held where a wave before this one waits for a person's word."""
+        planned, account = self._planned, self._account
+        approved = self._patience.approved or ""
+        found = first_unjudged(planned.graph, planned.desired, frozenset(account.unjudged), approved, number)
+        waves = {manifest.id: manifest.wave for manifest in planned.desired if manifest.id in account.unjudged}
+        first = found[0] if found is not None else number
+        account.unjudged -= {id for id, wave in waves.items() if wave < first}
+        if found is None:
+            return None
+        account.question = question(planned.plan, planned.graph, *found)
+        return Ending.HELD, told.unjudged(account.question.text, account.rest(planned))
 
     def _by_wave(self, ids: Iterable[ObjectId]) -> dict[int, set[ObjectId]]:
         wanted = frozenset(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from reconciler.core.guard import taken_down
 from reconciler.core.health import Failed, Progressing
@@ -102,6 +102,24 @@ def late(what: str, slow: Mapping[ObjectId, Progressing], rest: int, seconds: fl
     """A wave took too long."""
     head = f"{what.capitalize()}: not healthy after {seconds:g} s, and nothing has failed. {rest} later steps were not begun; apply again to wait on."
     return _list(head, [f"{id}: {health.reason}" for id, health in list(slow.items())[:SHOWN]], len(slow))
+
+
+def unjudged(question: str, rest: int) -> str:
+    """A wave waits for a person's word."""
+    return f"{question[:1].upper()}{question[1:]}. {counted(rest, 'later step')} not begun."
+
+
+def paused(steps: int) -> str:
+    """A run of which everything is paused."""
+    return f"All that there is to do is paused: {counted(steps, 'step')}. fleet resume lets it go on."
+
+
+def left_out(outcomes: Collection[Outcome], questions: Iterable[str]) -> str:
+    """What a run had to leave out, and why."""
+    texts = tuple(questions)
+    asked = [f"{text[:1].upper()}{text[1:]}." for text in texts]
+    reasons = list(dict.fromkeys(one.owner if one.reason in texts else f"{one.owner}: {one.reason}" for one in outcomes))
+    return _list(" ".join([f"{counted(len(outcomes), 'step')} left out.", *asked]), reasons[:SHOWN], len(reasons))
 
 
 def held(plan: Plan, environment: str) -> str:

@@ -21,6 +21,8 @@ def state_of(ending: Ending) -> RunState:
             return RunState.COMPLETED
         case Ending.CANCELLED:
             return RunState.CANCELLED
+        case Ending.PAUSED:
+            return RunState.PAUSED
         case Ending.HELD | Ending.BLOCKED | Ending.REFUSED | Ending.LOCKED | Ending.STALE:
             return RunState.BLOCKED
         case Ending.FAILED | Ending.EXPIRED:

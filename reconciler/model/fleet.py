@@ -99,8 +99,12 @@ class Sync(Spec):
     prune: Bool = True
     guards: Guards = Guards.unsaid()
     approval: Literal["none", "prune", "always"] = "prune"
+    """What waits for `fleet approve`: nothing, what guards hold and holds with `unsafe`, or every plan."""
     deadline: Duration = 600_000
-    """How long one wave may take to become healthy. `0s`: the operator does not wait for health between waves; it still tells it."""
+    """How long one wave, or a new build of a service with `onFailure`, may take to become healthy. `0s`: the operator does not wait for health
+    between waves; it still tells it."""
+    qa: Literal["health", "approval"] = "health"
+    """What lets an operator go on from one wave to the next: that it is healthy, or besides that `fleet approve` of this very wave."""
 
 
 SshKey = Annotated[

@@ -46,6 +46,8 @@ class Held:
 
     build: Build
     hold: Hold
+    put_back: bool = False
+    """The operator did it, since the build that git asks for did not become healthy."""
 
 
 @dataclass(frozen=True, slots=True)

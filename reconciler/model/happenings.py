@@ -49,7 +49,7 @@ class RunBegan:
     run: str
     revision: str
     because: str
-    """What woke it: `commit`, `resync`, `drift`, `asked`, `healed`."""
+    """What woke it: `commit`, `resync`, `drift`, `asked`, `healed`, `fallback`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,32 @@ class PauseChanged:
     paused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BuildPutBack:
+    """A new build did not become healthy, and an earlier one is held in its place until git or a person says otherwise."""
+
+    ref: Ref
+    namespace: str
+    """Of its custom resource."""
+    failed: str
+    """Tag of the build that failed."""
+    tag: str
+    """Of the one that is put back."""
+    message: str
+    """What its condition Held says."""
+
+
 Happening = (
-    SourceChanged | RunBegan | RunEnded | DriftRepaired | ConditionChanged | ConflictFound | ApprovalNeeded | LeaseChanged | PauseChanged
+    SourceChanged
+    | RunBegan
+    | RunEnded
+    | DriftRepaired
+    | ConditionChanged
+    | ConflictFound
+    | ApprovalNeeded
+    | LeaseChanged
+    | PauseChanged
+    | BuildPutBack
 )
 
 

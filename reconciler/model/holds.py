@@ -58,6 +58,8 @@ class ImageUse:
     image: Ref
     hold: Hold | None
     pointer: tuple[str | int, ...] = ("spec", "image")
+    falls_back: bool = False
+    """Whether a build of it that does not become healthy is put back."""
 
 
 def as_hold(value: Any) -> Hold:

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     AWAITING_WAVE = "AwaitingWave", "False", BLOCKED, "An earlier wave is not healthy yet."
     UNHEALTHY = "Unhealthy", "False", STALLED, "It is applied, and does not become healthy by itself."
     ROLLING_OUT = "RollingOut", "False", PROGRESSING, "It is applied, and on its way to being healthy."
+    PUT_BACK = "PutBack", "False", HELD, "The build that git asks for did not become healthy, so the operator holds an earlier one."
     HELD = "Held", "True", HELD, "All is as the spec says, and the spec pins it to a build."
     SUSPENDED = "Suspended", "True", "", "Its tenant is suspended: scaled to zero, schedules paused, nothing deleted."
     UNVERIFIED = "Unverified", "True", "", "It runs a tag for which no digest and no verdict is recorded."

@@ -18,7 +18,9 @@ class Ending(StrEnum):
     FAILED = "failed"
     """Something failed; what was applied before stays."""
     HELD = "held"
-    """Guards hold deletions; all else is done."""
+    """Something waits for a person: what guards hold, an unsafe hold, a wave; all else that could be done is done."""
+    PAUSED = "paused"
+    """Somebody paused all that there was to do."""
     BLOCKED = "blocked"
     """A wave did not become healthy, or a write cannot be done."""
     EXPIRED = "expired"
@@ -37,6 +39,19 @@ class Status(StrEnum):
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
+    BLOCKED = "blocked"
+    """Left out of the run: refused, paused, or waiting for a person. The reason says which."""
+
+
+class Proof(StrEnum):
+    """Whether what was written is known to be good."""
+
+    GIVEN = "given"
+    """It is healthy, or nobody asks."""
+    AWAITED = "awaited"
+    """The run ended before it was healthy, or a person's word is still to come."""
+    FAILED = "failed"
+    """It is not healthy, and will not be by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,8 @@ class Outcome:
     status: Status
     reason: str = ""
     owner: str = ""
+    proof: Proof = Proof.GIVEN
+    """Of a step that is done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def exit_of(ending: Ending) -> Exit:
             return Exit.OK
         case Ending.REFUSED:
             return Exit.FINDINGS
-        case Ending.FAILED | Ending.HELD | Ending.BLOCKED:
+        case Ending.FAILED | Ending.HELD | Ending.BLOCKED | Ending.PAUSED:
             return Exit.PARTLY
         case Ending.EXPIRED:
             return Exit.EXPIRED

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from reconciler.core.identity import record_id
+from reconciler.core.inventory import INVENTORY_LABEL, Inventory
+from reconciler.core.inventory import decode as decode_inventory
 from reconciler.core.journal import Journal, decode, journal_id
 from reconciler.core.orders import moment
 from reconciler.core.projecting import id_of
 from reconciler.core.refusals import fix
 from reconciler.model.fleet import Fleet
 from reconciler.model.graph import Graph
-from reconciler.model.manifests import ObjectId
+from reconciler.model.manifests import ENVIRONMENT_LABEL, ObjectId
 from reconciler.model.quantities import parse_duration
 from reconciler.model.refs import Ref
 from reconciler.ports import Cluster, Refused
@@ -22,6 +25,8 @@ from reconciler.shell.session import run, unless_stopped
 from reconciler.shell.subjects import named
 from reconciler.shell.targets import connected
 from reconciler.shell.workspace import Workspace
+
+T = TypeVar("T")
 
 _KINDS = ("Service", "Task", "Tenant", "Image", "ToolCatalog", "PolicyPack")
 
@@ -97,8 +102,18 @@ def journal(workspace: Workspace, graph: Graph) -> Journal:
     return _with(workspace, graph, read)
 
 
-def _with(workspace: Workspace, graph: Graph, work: Callable[[Cluster], Awaitable[Journal]]) -> Journal:
-    async def inside() -> Journal:
+def inventory(workspace: Workspace, graph: Graph) -> Inventory:
+    """What was applied, and what is known of builds."""
+
+    async def read(cluster: Cluster) -> Inventory:
+        labels = {ENVIRONMENT_LABEL: graph.environment.id, INVENTORY_LABEL: "true"}
+        return decode_inventory(await cluster.list(labels, [("", "ConfigMap")]))
+
+    return _with(workspace, graph, read)
+
+
+def _with(workspace: Workspace, graph: Graph, work: Callable[[Cluster], Awaitable[T]]) -> T:
+    async def inside() -> T:
         async with connected(graph.environment, workspace.root) as cluster:
             return await work(cluster)
 

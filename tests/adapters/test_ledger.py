@@ -22,7 +22,7 @@ from reconciler.model.findings import Finding, Place, Severity
 from reconciler.model.manifests import Manifest, ObjectId, Observed, Stage
 from reconciler.model.plan import Block, Create, Delete, Plan
 from reconciler.model.refs import Ref
-from reconciler.model.result import Ending, Outcome, Result, Status
+from reconciler.model.result import Ending, Outcome, Proof, Result, Status
 from reconciler.ports import RunRecord, RunState, StepRecord, StepState
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -131,6 +131,33 @@ def test_a_run_is_remembered_with_its_steps_and_findings(ledger):
         StepRecord(str(OLD), "delete", StepState.CANCELLED, "the run ended before it", "Service/platform/old"),
     )
     assert detail.findings == (FINDING,)
+
+
+def test_a_run_is_told_as_far_as_it_is_and_what_it_left_out_with_the_reason(ledger):
+    run = replace(started(), state=RunState.PLANNED)
+    ledger.begin(run, plan())
+    ledger.advance(replace(run, state=RunState.RUNNING), {})
+    ledger.advance(replace(run, state=RunState.RUNNING), {str(WEB): StepState.NEEDS_QA, "nothing": StepState.COMPLETED})
+    detail = ledger.run("r1")
+    assert detail.run.state is RunState.RUNNING
+    assert {step.object: step.state for step in detail.steps} == {
+        str(WEB): StepState.NEEDS_QA,
+        str(STUCK): StepState.BLOCKED,
+        str(OLD): StepState.PENDING,
+    }
+    outcomes = (
+        Outcome(WEB, "create", Status.DONE, "its pods crash", "Service/platform/web", Proof.FAILED),
+        Outcome(OLD, "delete", Status.BLOCKED, "a guard holds it", "Service/platform/old"),
+    )
+    ledger.finish(replace(ended(run), state=RunState.BLOCKED), Result("sha256:p", outcomes, Ending.BLOCKED))
+    detail = ledger.run("r1")
+    assert [(step.state, step.reason) for step in detail.steps if step.object != str(STUCK)] == [
+        (StepState.FAILED, "its pods crash"),
+        (StepState.BLOCKED, "a guard holds it"),
+    ]
+    awaited = replace(outcomes[0], proof=Proof.AWAITED)
+    ledger.finish(ended(run), Result("sha256:p", (awaited,), Ending.HELD))
+    assert ledger.run("r1").steps[0].state is StepState.NEEDS_QA
 
 
 def test_runs_are_newest_first_by_environment(ledger):

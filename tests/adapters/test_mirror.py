@@ -400,6 +400,11 @@ async def test_a_blob_larger_than_a_fetch_may_bring_is_refused_by_name(box, foll
     served.asked.clear()
     mirror.tree()
     assert served.asked == []
+    box.write(WEB, "kind: Other\n")
+    box.commit()
+    await mirror.fetch(None)
+    assert served.asked.count("POST fetch") == 2
+    assert mirror.tree().files[WEB] == b"kind: Other\n"
     assert not list((tmp_path / "mirror/mirror.git/objects/pack").glob("tmp_*"))
 
 
@@ -459,6 +464,15 @@ async def test_a_damaged_mirror_is_cloned_anew(box, follow, tmp_path, damage):
         await mirror.fetch(first.revision)
         mirror.tree()
     assert (await mirror.fetch(first.revision)).relation is Relation.FORWARD
+    assert mirror.tree() == Repository(box.root).tree()
+
+
+async def test_a_mirror_that_was_cloned_anew_has_its_files_again(box, follow, served, tmp_path):
+    mirror = follow()
+    first = await mirror.fetch(None)
+    lost_packs(tmp_path / "mirror/mirror.git")
+    assert (await mirror.fetch(first.revision)).relation is Relation.SAME
+    served.answer = "500"
     assert mirror.tree() == Repository(box.root).tree()
 
 

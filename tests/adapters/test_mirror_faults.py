@@ -2,15 +2,20 @@
 
 import asyncio
 import base64
+import getpass
 import logging
 import os
+import re
+import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.git import bare
+from reconciler.adapters.git import Repository, bare, faults
 from reconciler.adapters.git import child as children
 from reconciler.adapters.git import credentials as given
 from reconciler.adapters.git.address import SECURE, TRIAL, address, branch, folder
@@ -85,6 +90,56 @@ async def test_a_server_that_fails_is_said_and_what_was_fetched_stays(box, follo
     assert (await mirror.fetch(first.revision)).relation is Relation.FORWARD
     assert len(mirror.tree().files) == 55
     assert not list((tmp_path / "mirror").rglob("tmp_*"))
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("fatal: unable to access 'URL/': SSL certificate problem: unable to get local issuer certificate", "certificate"),
+        ("fatal: unable to access 'URL/': server certificate verification failed. CAfile: none CRLfile: none", "certificate"),
+        ("fatal: unable to access 'URL/': Could not resolve host: tls.redirect.example", "is not known"),
+        ("fatal: unable to access 'URL/': Failed to connect to h.example port 443 after 3 ms: Couldn't connect to server", "not answer"),
+        ("ssh: connect to host h.example port 22: Connection timed out\nfatal: Could not read from remote repository.", "not answer"),
+        ("kex_exchange_identification: Connection closed by remote host", "does not answer"),
+        ("fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output", "no space left"),
+        ("fatal: Out of memory, malloc failed (tried to allocate 3221225473 bytes)\nfatal: index-pack failed", "more memory"),
+        ("fatal: URL/info/refs not valid: is this a git repository?", "no repository"),
+        ("remote: Repository not found.\nfatal: repository 'URL/' not found", "no repository"),
+        ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", "no repository"),
+        ("remote: HTTP Basic: Access denied\nfatal: Authentication failed for 'URL/'", "credentials"),
+        ("fatal: could not read Username for 'https://h.example': terminal prompts disabled", "credentials"),
+        ("error: RPC failed; HTTP 504 curl 22 The requested URL returned error: 504\nfatal: expected 'packfile'", r"out of order \(504\)"),
+        ("fetch-pack: unexpected disconnect while reading sideband packet\nfatal: early EOF", "is not whole"),
+        ("remote: object is corrupt\nfatal: early EOF", "is not whole"),
+        ("error: packfile ./objects/pack/pack-1.pack does not match index\nfatal: bad object 123", ""),
+        ("fatal: loose object 123 (stored in ./objects/12/3) is corrupt", ""),
+        ("fatal: something that nobody has seen", ""),
+    ],
+)
+def test_what_git_says_is_a_sentence_or_may_be_the_mirror_itself(said, sentence):
+    """Each as git, curl or ssh write it."""
+    where = address("https://tls.redirect.example/fleet")
+    found = faults.explained(said.replace("URL", where.url), where, given.Credentials())
+    assert (found is None) if not sentence else re.search(sentence, str(found))
+
+
+async def test_a_fault_that_nobody_knows_is_no_reason_to_clone_again_and_again(box, follow, served, monkeypatch, tmp_path):
+    mirror = follow()
+    first = await mirror.fetch(None)
+    odd = tmp_path / "bin/git"
+    odd.parent.mkdir()
+    odd.write_text(
+        '#!/bin/sh\ncase "$*" in *fetch*) echo fatal: odd >&2; exit 128;; *init*) echo >> "$0.inits";; esac\nPATH=${PATH#*:} exec git "$@"\n'
+    )
+    odd.chmod(0o755)
+    plain = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{odd.parent}:{plain}")
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable, match="cannot be fetched: odd"):
+            await mirror.fetch(first.revision)
+    assert (tmp_path / "bin/git.inits").read_text() == "\n"
+    monkeypatch.setenv("PATH", plain)
+    assert (await mirror.fetch(first.revision)).relation is Relation.SAME
 
 
 @pytest.mark.parametrize("answer", ["500", "403", "404", "cut", "redirect"])
@@ -270,7 +325,7 @@ async def test_a_certificate_counts_where_its_authority_is_in_the_secret(box, ce
 
 
 async def test_ssh_is_asked_strictly_and_its_key_is_gone_after(mount, tmp_path, monkeypatch):
-    """There is no ssh server here: a program in its place notes what it is called with."""
+    """A program in place of ssh notes what it is called with."""
     called = tmp_path / "called"
     program = tmp_path / "bin/ssh"
     program.parent.mkdir()
@@ -293,6 +348,55 @@ async def test_ssh_is_asked_strictly_and_its_key_is_gone_after(mount, tmp_path, 
     assert words[words.index("-p") + 1] == "2222"
     assert SECRET not in called.read_text()
     assert list((tmp_path / "held").iterdir()) == []
+
+
+SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+@pytest.fixture
+def shell(tmp_path) -> Iterator[int]:
+    """The port of an ssh server that lets `mine` in and is `host`."""
+    for name in ("mine", "host", "other"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = {"ListenAddress": "127.0.0.1", "Port": port, "HostKey": tmp_path / "host", "AuthorizedKeysFile": tmp_path / "mine.pub"}
+    options |= {"StrictModes": "no", "UsePAM": "no", "PidFile": "none", "PasswordAuthentication": "no", "PermitRootLogin": "yes"}
+    options |= {"AcceptEnv": "GIT_PROTOCOL"}
+    settings = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+    with subprocess.Popen([SSHD, "-D", "-e", "-f", "/dev/null", *settings], stderr=subprocess.PIPE) as server:
+        try:
+            assert b"listening" in server.stderr.readline()
+            yield port
+        finally:
+            server.terminate()
+
+
+@pytest.mark.skipif(not SSHD, reason="there is no sshd on this machine")
+async def test_a_repository_is_followed_over_ssh_by_whom_it_knows(box, shell, mount, tmp_path):
+    def known(name: str) -> str:
+        return f"[127.0.0.1]:{shell} {(tmp_path / name).with_suffix('.pub').read_text()}"
+
+    mine, other = ((tmp_path / name).read_bytes() for name in ("mine", "other"))
+    secret = mount(ssh_privatekey=mine, known_hosts=known("host"))
+    url = f"ssh://{getpass.getuser()}@127.0.0.1:{shell}{box.root}"
+    mirror = Mirror(tmp_path / "mirror", url, "main", credentials=secret)
+    first = await mirror.fetch(None)
+    assert mirror.tree() == Repository(box.root).tree()
+    for keys, sentence in (
+        ({"ssh_privatekey": mine, "known_hosts": known("other")}, "is not who known_hosts says"),
+        ({"ssh_privatekey": mine, "known_hosts": "elsewhere ssh-ed25519 AAAA"}, "is not who known_hosts says"),
+        ({"ssh_privatekey": other, "known_hosts": known("host")}, "does not accept the ssh key"),
+        ({"ssh_privatekey": "nonsense", "known_hosts": known("host")}, "does not accept the ssh key"),
+    ):
+        mount(**keys)
+        with pytest.raises(SourceUnavailable, match=sentence):
+            await mirror.fetch(first.revision)
+    mount(ssh_privatekey=mine, known_hosts=known("host"))
+    assert (await mirror.fetch(first.revision)).relation is Relation.SAME
+    nowhere = Mirror(tmp_path / "nowhere", f"{url}-not", "main", credentials=secret)
+    with pytest.raises(SourceUnavailable, match="there is no repository"):
+        await nowhere.fetch(None)
 
 
 @pytest.mark.parametrize(

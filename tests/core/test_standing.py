@@ -14,18 +14,20 @@ from hypothesis import strategies as st
 
 from reconciler.core.facts import Approval, Facts, by_subject
 from reconciler.core.health import Failed, Health, Healthy, Progressing
+from reconciler.core.put_back import held_back
 from reconciler.core.standing import changed, standing
 from reconciler.model.findings import ordered
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import ObjectId
 from reconciler.model.projection import HISTORY, Change, Reason, Standing
 from reconciler.model.refs import Ref
+from reconciler.model.track import PutBack, Track
 from tests.fleets import FLEET, Repo, digest, lock, service, tenant
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "standing.yaml").read_text())
 S0 = Ref("Service", "s0", "acme")
 BUILDS = {"a": (("a", "t-a"),), "b": (("b", "t-b"), ("a", "t-a"))}
-STEP = {"files", "facts", "lock", "edit", "unlocked", "memory", "tenant"}
+STEP = {"files", "facts", "lock", "edit", "unlocked", "memory", "tenant", "put_back"}
 WANTED = {"conditions", "message", "image", "digest", "machine", "revision", "last", "history", "since"}
 
 
@@ -44,6 +46,9 @@ def graph(step: Mapping[str, Any]) -> Graph:
     files |= step.get("files", {})
     repo = replace(repo, files={path: text for path, text in files.items() if text is not None})
     made = repo.graph()
+    if "put_back" in step:
+        hold = PutBack(digest("b"), "t-b", digest("a"), "t-a", f"t-b did not become healthy: {step['put_back']}")
+        made = held_back(made, {S0: Track(hold=hold)})
     return replace(made, findings=ordered((*repo.understood().findings, *made.findings)))
 
 
@@ -110,7 +115,7 @@ def test_every_reason_is_in_a_case():
 
 
 def test_what_abnormal_conditions_a_reason_makes_is_what_it_says():
-    assert all(reason.ready == "True" for reason in Reason if reason.marks in ("", "Held"))
+    assert all(reason.ready == "True" for reason in Reason if reason.marks in ("", "Held") and reason is not Reason.PUT_BACK)
     assert all(reason.ready != "True" for reason in Reason if reason.marks not in ("", "Held"))
 
 

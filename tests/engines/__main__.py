@@ -7,7 +7,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from tests.engines import cluster
+from tests.engines import cluster, desk
 from tests.engines.binaries import Tier, engines, tier_named
 from tests.engines.cache import EngineMissing
 from tests.engines.client import MERGE, connect
@@ -30,6 +30,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     commands.add_parser("prepare", parents=[tiered], help="download or build the engines now, so that nothing has to wait for them later")
     lock = commands.add_parser("lock", help="write a lock with invented builds, unless there is one")
     lock.add_argument("out", type=Path)
+    served = commands.add_parser("desk", parents=[shared], help="serve a repository, and run an operator that follows it")
+    served.add_argument("lock", type=Path)
     stage = commands.add_parser("stage", parents=[shared], help="set what becomes of a Deployment")
     delete = commands.add_parser("delete", parents=[shared], help="delete a Deployment, as somebody would behind the fleet's back")
     for one in (stage, delete):
@@ -65,12 +67,29 @@ def status(state: Path) -> int:
     if not found:
         print(f"no cluster in {state}")
         return 1
-    expected = [name for name in cluster.ORDER if name != "shadow" or found.tier is Tier.SHADOW]
+    optional = {"shadow": found.tier is Tier.SHADOW, desk.DAEMON: (state / "desk").exists()}
+    expected = [name for name in cluster.ORDER if optional.get(name, True)]
     print(f"{found.tier} {found.version}".strip() + f" at {found.url}, workloads simulated")
     for name in expected:
         pid = found.daemon(name).pid()
         print(f"  {name:<10} {f'pid {pid}' if pid else 'stopped'}  {found.daemon(name).log}")
     return 0 if set(cluster.running(state)) >= set(expected) else 1
+
+
+def serve(state: Path, lock: Path) -> int:
+    began = time.monotonic()
+    found = cluster.Cluster.load(state.resolve())
+    if not found:
+        print(f"error: no cluster in {state}", file=sys.stderr)
+        return 2
+    try:
+        folder = desk.up(found, lock, aloud)
+    except desk.DeskFailed as failed:
+        print(f"error: {failed}", file=sys.stderr)
+        return 2
+    aloud(f"{'operator':<16} follows {found.state.name}/upstream.git ({time.monotonic() - began:.0f} s)")
+    print(folder)
+    return 0
 
 
 async def edit(state: Path, namespace: str, name: str, stage: str | None) -> int:
@@ -96,6 +115,8 @@ def main(arguments: list[str]) -> int:
             case "prepare":
                 aloud(f"{'engines':<16} {engines(chosen.tier, aloud).tier}")
                 return 0
+            case "desk":
+                return serve(chosen.state, chosen.lock)
             case "lock":
                 write_lock(cluster.ROOT / "specs", chosen.out, date.fromtimestamp(time.time()))
                 return 0

@@ -20,7 +20,7 @@ from tests.engines.daemons import Daemon
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
-ORDER = ("etcd", "apiserver", "shadow", "stages")
+ORDER = ("etcd", "apiserver", "shadow", "stages", "operator")
 # Admission plug-ins that look at kinds that the custom resource server does not have; the proxy does NamespaceLifecycle's part.
 ABSENT = "NamespaceLifecycle,MutatingAdmissionWebhook,ValidatingAdmissionWebhook,MutatingAdmissionPolicy,ValidatingAdmissionPolicy"
 

@@ -19,7 +19,7 @@ from reconciler.model.result import Result
 from reconciler.model.rights import ACCOUNT
 from tests.engines.client import Api, connect
 from tests.engines.cluster import Cluster
-from tests.operator.corner import Writer, access, install, reference, token
+from tests.operator.corner import Writer, access, reference, token
 from tests.operator.recorded import Recorder, Sent, recording
 
 PREFIX = f"own{os.getpid():x}"
@@ -42,7 +42,6 @@ async def told(server: Cluster) -> Story:
     repo = reference(PREFIX)
     manifests = render(repo.graph(), KINDS)
     async with connect(server.kubeconfig) as api:
-        await install(api)
         cluster, recorder = recording(access(server, await token(api, OPERATOR)), acting)
         writer, acts, results = Writer(cluster), Acts(recorder), {}
         try:

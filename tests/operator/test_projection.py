@@ -8,17 +8,21 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.adapters.cluster import connect
+from reconciler.adapters.cluster import KubernetesCluster, connect
+from reconciler.core.acting import acting
 from reconciler.core.environment import environment
 from reconciler.core.facts import Facts
 from reconciler.core.health import Failed, Progressing
+from reconciler.core.home import OPERATOR
 from reconciler.kinds import KINDS
 from reconciler.model.fleet import Environment
-from reconciler.model.manifests import ENVIRONMENT_LABEL, ObjectId
+from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGED_BY, MANAGER, ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.spec import API_VERSION
+from reconciler.ports import EventKind
 from tests.engines.client import Api
 from tests.engines.cluster import Cluster as Server
+from tests.operator.corner import access, token
 from tests.operator.projecting import AT, LATER, Stage, graph_of
 from tests.operator.resources import TABLE, definition, path, repository, served, table_of
 
@@ -36,7 +40,10 @@ async def stage(defined: Api, cluster: Server, prefix: str) -> AsyncIterator[Sta
     stage = Stage.of(ours, graph_of(reading, replace(where, id=prefix, namespace_prefix=f"{prefix}-")))
     spaces = {id.namespace for id in stage.projection.ids if id.namespace}
     for name in spaces:
-        await defined.apply(f"/api/v1/namespaces/{name}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        await defined.apply(
+            f"/api/v1/namespaces/{name}",
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {MANAGED_BY: MANAGER}}},
+        )
     yield stage
     for one in (await stage.all()).values():
         await ours.delete(one)
@@ -219,3 +226,53 @@ async def test_conditions_are_of_the_generation_that_kubectl_waits_for(stage: St
     assert after.revision == "5ce2e18"
     assert (await stage.standing(GATEWAY)).revision == "4be1d07"
     assert after.conditions[0].last_transition_time == AT
+
+
+async def test_the_operators_own_rights_are_enough(installed: Api, stage: Stage, cluster: Server):
+    operator = KubernetesCluster(access(cluster, await token(installed, OPERATOR)), acting=acting)
+    here = Stage.of(operator, stage.graph)
+    done = await here.project()
+    assert (done.problems, done.specs) == ({}, len(here.projection.ids))
+    assert (await installed.merge(where(here, GATEWAY), {"spec": {"command": ["sleep"]}})).status == 200
+    assert (await installed.merge(f"{where(here, GATEWAY)}/status", {"status": {"digest": "forged"}})).status == 200
+    await here.projector.load()
+    done = await here.project(at=LATER)
+    assert (done.problems, done.specs, done.statuses) == ({}, 1, 1)
+    live = await here.live(GATEWAY)
+    assert "command" not in live.body["spec"]
+    assert "digest" not in live.body["status"]
+    fleet = here.graph.fleet
+    here.graph = replace(here.graph, fleet=replace(fleet, resources={}))
+    done = await here.project()
+    assert (done.problems, done.deleted) == ({}, len(stage.projection.ids))
+    await operator.close()
+
+
+async def test_a_watch_shows_hands_and_never_our_own_writes(stage: Stage, defined: Api):
+    drift: asyncio.Queue[ObjectId] = asyncio.Queue()
+
+    async def follow() -> None:
+        async for event in stage.cluster.watch({}, stage.projector.selection):
+            if event.observed is not None:
+                glance = (stage.projector.gone if event.kind is EventKind.GONE else stage.projector.seen)(event.observed)
+                if glance.is_drift:
+                    drift.put_nowait(glance.id)
+
+    following = asyncio.create_task(follow())
+    try:
+        await stage.project()
+        await stage.project(at=LATER, special={ref: Facts("5ce2e18", failures=("no",)) for ref in stage.projection.ids.values()})
+        for ref, change in ((GATEWAY, {"spec": {"replicas": 9}}), (TENANT, {"spec": {"state": "suspended"}})):
+            assert (await defined.merge(where(stage, ref), change)).status == 200
+            assert await asyncio.wait_for(drift.get(), 20) == stage.id(ref), "the first drift is of a hand"
+            await stage.project(at=LATER, whole=False, special={ref: Facts("5ce2e18", failures=("no",))})
+        await stage.cluster.delete(await stage.live(GATEWAY))
+        while await asyncio.wait_for(drift.get(), 20) != stage.id(GATEWAY):
+            pass
+        await stage.project(at=LATER, whole=False, special={GATEWAY: Facts("5ce2e18", failures=("no",))})
+        body = stage.projection.body(GATEWAY)
+        assert body is not None
+        assert (await stage.live(GATEWAY)).body["spec"] == body["spec"]
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)

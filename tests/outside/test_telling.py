@@ -8,7 +8,7 @@ from reconciler.core.address import content, for_github, for_slack, wants
 from reconciler.core.reach import unreachable
 from reconciler.core.telling import Message, Teller
 from reconciler.model.fleet import Notification
-from reconciler.model.happenings import ApprovalNeeded, ConflictFound, LeaseChanged, PauseChanged, SourceChanged, SourceState
+from reconciler.model.happenings import ApprovalNeeded, BuildPutBack, ConflictFound, LeaseChanged, PauseChanged, SourceChanged, SourceState
 from reconciler.model.result import Ending
 from tests.outside.happened import COMMIT, DEPLOYMENT, NOON, WEB, began, condition, drift, ended
 
@@ -194,3 +194,12 @@ def test_a_commit_status_is_as_short_as_github_wants_it():
 )
 def test_messages_go_only_where_anybody_may_go_or_git_says(address, private, trial, allowed):
     assert (unreachable(address, "hooks.internal", private, trial=trial) == "") is allowed
+
+
+def test_a_build_that_is_put_back_is_told_once_with_the_condition_that_follows():
+    teller, said = Teller(), "held at t-a, by the operator: t-b did not become healthy: its pods crash"
+    put_back = BuildPutBack(WEB, "platform", "t-b", "t-a", said)
+    assert told(teller, put_back) == [("held", f"Service/platform/web: t-b is given up; it is {said}")]
+    assert topics(teller, condition("web", "Held", "True", "PutBack", said, before="")) == []
+    assert topics(teller, condition("web", "Held", "False", "NotHeld")) == ["held"]
+    assert topics(teller, put_back) == ["held"]

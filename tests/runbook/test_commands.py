@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.client import MERGE
 from tests.engines.cluster import Cluster
 from tests.engines.fixtures import in_ci
 from tests.runbook.test_rollback_procedure import TEXT, blocks
@@ -101,7 +103,7 @@ def shell(terminal: Shell) -> Shell:
 
 
 def test_every_section_is_run_here():
-    assert re.findall(r"^## (\d)\. ", TEXT, re.MULTILINE) == [str(number) for number in range(8)]
+    assert re.findall(r"^## (\d)\. ", TEXT, re.MULTILINE) == [str(number) for number in range(9)]
 
 
 def test_0_the_look_says_what_runs(shell: Shell):
@@ -195,3 +197,23 @@ def test_7_git_alone_does_it(shell: Shell):
     shell.run(undo)
     assert shell.desk.apply().code == 0
     assert shell.runs("b")
+
+
+def test_8_what_the_operator_put_back_is_honoured_by_hand_and_made_last_in_git(shell: Shell):
+    """The operator itself, and the rest of the section, are in the operator's story; here it is gone, and what it kept is left."""
+    make_it_last, see, _, _ = section(8)
+    shell.edit(SPEC, "  image: family-web\n", "  image: family-web\n  onFailure: hold-previous\n")
+    hold = {"failed": digest("b"), "failed_tag": NEW, "digest": digest("a"), "tag": OLD, "reason": f"{NEW} did not become healthy"}
+    track = json.dumps({"kind": "Service", "name": NAME, "healthy": digest("a"), "spent": [digest("b")], "hold": hold})
+    shard = f"/api/v1/namespaces/fleetwright-system/configmaps/inventory-{shell.desk.prefix}-agents"
+    shell.desk.ask("PATCH", shard, {"data": {"tracks": track}}, MERGE)
+    assert shell.desk.apply().code == 0
+    assert shell.runs("a")
+    assert f"held at {OLD}, by the operator: {NEW} did not become healthy" in shell.run(see)
+    assert shell.desk.plan()["steps"] == []
+    shell.run(make_it_last)
+    said = shell.run(see)
+    assert f"held at {OLD}" in said
+    assert "by the operator" not in said
+    assert shell.pushed()
+    shell.desk.ask("PATCH", shard, {"data": {"tracks": None}}, MERGE)

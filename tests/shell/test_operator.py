@@ -13,6 +13,7 @@ from reconciler.core.home import OPERATOR
 from reconciler.kinds import KINDS
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.shell.exits import Exit
+from reconciler.shell.operator.command import command as run_command
 from tests.engines.binaries import Tier
 from tests.engines.client import MERGE, connect
 from tests.shell.fleet_commands import fleet, process
@@ -56,7 +57,11 @@ def test_the_deployment_is_one_hardened_pod_that_never_has_a_second(repository):
     spec = next(body for body in bodies if body["kind"] == "Deployment")["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     container = spec["template"]["spec"]["containers"][0]
-    assert container["args"] == ["operator", "run", "--env", "trial", "--git", ALL[3], "--branch", "live"]
+    assert container["args"][:8] == ["operator", "run", "--env", "trial", "--git", ALL[3], "--branch", "live"]
+    given = run_command.make_context("run", container["args"][2:], help_option_names=["-h", "--help"]).params
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {str(given[folder]) for folder in ("credentials", "hooks", "secrets", "state")} <= mounts
+    assert given["listen"] == "0.0.0.0:8080", "probes come from outside of the pod"
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True,
     }  # fmt: skip
@@ -78,10 +83,24 @@ def test_the_deployment_is_left_out_unless_it_is_asked_for(tmp_path):
     assert "Deployment" not in kinds
 
 
-def test_help_says_that_there_is_no_run_yet():
-    result = fleet("operator", "--help")
-    assert "The operator itself is not in this version." in " ".join(result.stdout.split())
-    assert fleet("operator", "run").exit_code == Exit.USAGE
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Missing option '--git'"),
+        (("--git", "https://git.example/fleet"), "nothing says which environment"),
+        (("--env", "trial", "--git", "file:///srv/fleet"), "file is not followed"),
+        (("--env", "trial", "--git", "--upload-pack=x"), "is not the URL of a repository"),
+        (("--env", "trial", "--git", "https://me:secret@git.example/fleet"), "URL"),
+        (("--env", "trial", "--git", "https://git.example/fleet", "--branch", "-x"), "branch"),
+        (("--env", "trial", "--git", "https://git.example/fleet", "--listen", "here"), "is no HOST:PORT"),
+    ],
+)
+def test_an_operator_that_cannot_run_says_why_before_it_begins(tmp_path, arguments, said):
+    result = fleet("operator", "run", *arguments, cwd=tmp_path)
+    assert result.exit_code == Exit.USAGE, result.stderr
+    assert said in result.stderr
+    assert "secret" not in result.stderr
+    assert not (tmp_path / ".fleet").exists()
 
 
 def test_nothing_is_installed_where_nobody_can_be_asked(repository):

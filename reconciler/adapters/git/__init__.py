@@ -1,7 +1,8 @@
-"""A git repository: reads any revision without touching the work tree, and commits edits one at a time."""
+"""A git repository: reads any revision without touching the work tree, and commits edits one at a time.
 
-from reconciler.adapters.git.address import SECURE, TRIAL
-from reconciler.adapters.git.mirror import Mirror
+What follows a repository elsewhere is `git.mirror` and `git.address`: those run an event loop, which `fleet lint` does without.
+"""
+
 from reconciler.adapters.git.repository import Repository
 
-__all__ = ["SECURE", "TRIAL", "Mirror", "Repository"]
+__all__ = ["Repository"]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.adapters.git import faults
+from reconciler.adapters.git import disk, faults
 from reconciler.adapters.git.address import Address
 from reconciler.adapters.git.bare import BLOBLESS, REMOTE, Bare
 from reconciler.adapters.git.child import Bounds, TooLarge
@@ -28,8 +28,6 @@ _LOG = logging.getLogger(__name__)
 _PACKS = 40
 """Packs after which they are put together: a fetch of something new leaves two."""
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
-_ABANDONED = ("objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.keep", "objects/??/tmp_obj_*", "*.lock", "refs/**/*.lock")
-"""What a git leaves that is killed."""
 
 
 class Line(NamedTuple):
@@ -52,11 +50,17 @@ class Clone:
         self._room = room
         self._portion = portion
         self._swapping = threading.RLock()
+        self._unhelped = False
+        """A clone from nothing met a fault that nobody knows, so another will not help either."""
 
     @property
     def whole(self) -> bool:
         """Whether all files of all commits are here, since the server cannot leave them out."""
         return (self._home / "whole").exists()
+
+    def packs(self) -> frozenset[str]:
+        """The packs that are here. Where one is missing that was here before, so is what was in it."""
+        return disk.packs(self._home)
 
     @contextmanager
     def reading(self, bounds: Bounds | None = None) -> Iterator[Bare]:
@@ -80,17 +84,19 @@ class Clone:
 
     def advance(self, line: Line) -> None:
         """Bring the newest commit of the branch, its history and its folders, to TIP. Raises SourceUnavailable, BranchGone."""
-        self._tidy(self._home)
+        disk.tidy(self._home)
         if self.damaged or not self._followed():
             self._anew(line, whole=self.whole and self._followed())
             return
         try:
             self._pull(self._home, line, whole=self.whole)
+            self._unhelped = False
         except TooLarge:
             self._anew(line, whole=self.whole)
         except GitFailed as fault:
-            if refusal := self._refusal(fault, line):
-                raise refusal from None
+            refusal = self._refusal(fault, line)
+            if refusal or self._unhelped:
+                raise refusal or faults.unexplained(str(fault), self.address, line.given) from None
             _LOG.warning("the mirror of %s is cloned anew: %s", self.address, faults.gist(line.given.struck(str(fault))))
             self._anew(line, whole=self.whole)
 
@@ -99,7 +105,7 @@ class Clone:
         try:
             self._by_id(line, blobs, BLOBLESS)
         except TooLarge:
-            self._tidy(self._home)
+            disk.tidy(self._home)
             self._by_id(line, roots, f"blob:limit={paths.MAX_LOCK + 1}", "--refetch")
         except GitFailed as fault:
             if not faults.by_id_refused(str(fault)):
@@ -109,21 +115,21 @@ class Clone:
 
     def settle(self, line: Line) -> None:
         """Put many packs together. What goes wrong is for another time."""
-        if sum(1 for _ in (self._home / "objects/pack").glob("*.pack")) <= _PACKS:
+        if len(self.packs()) <= _PACKS:
             return
         with suppress(GitFailed, TooLarge):
             git = Bare(self._home, replace(line.bounds, disk=0))
             git.reach(self.address, line.given, "repack", "-a", "-d", "-k", "-q", narrow="" if self.whole else BLOBLESS)
 
     def _by_id(self, line: Line, ids: Iterable[str], narrow: str, *options: str) -> None:
-        size = _size(self._home)
-        bounds = replace(line.bounds, disk=size + self._portion, written=lambda: _size(self._home))
+        size = disk.size(self._home)
+        bounds = replace(line.bounds, disk=size + self._portion, written=lambda: disk.size(self._home))
         stdin = "".join(f"{id}\n" for id in ids).encode()
         command = ("-c", "fetch.negotiationAlgorithm=noop", *_FETCH, *options, "--stdin", "--", REMOTE)
         Bare(self._home, bounds).reach(self.address, line.given, *command, narrow=narrow, stdin=stdin)
 
     def _pull(self, home: Path, line: Line, *, whole: bool) -> None:
-        bounds = replace(line.bounds, disk=self._room, written=lambda: _size(home))
+        bounds = replace(line.bounds, disk=self._room, written=lambda: disk.size(home))
         refspec = f"+refs/heads/{self._branch}:{TIP}"
         said = Bare(home, bounds).reach(self.address, line.given, *_FETCH, "--", REMOTE, refspec, narrow="" if whole else BLOBLESS)
         if "filtering not recognized" in said:
@@ -146,7 +152,9 @@ class Clone:
                 new.rename(self._home)
                 self.damaged = False
         except GitFailed as fault:
-            raise self._refusal(fault, line) or faults.unexplained(str(fault), self.address, line.given) from None
+            refusal = self._refusal(fault, line)
+            self._unhelped = refusal is None
+            raise refusal or faults.unexplained(str(fault), self.address, line.given) from None
         except TooLarge:
             raise SourceUnavailable(
                 f"{self.address} is larger than {self._room >> 20} MiB", "follow a smaller repository, or give its mirror more room"
@@ -178,19 +186,3 @@ class Clone:
                 f"{self.address} has no branch {self._branch}", "bring it back, or follow another; what was applied last stays as it is"
             )
         return faults.explained(str(fault), self.address, line.given)
-
-    @staticmethod
-    def _tidy(home: Path) -> None:
-        for pattern in _ABANDONED:
-            for file in home.glob(pattern):
-                file.unlink(missing_ok=True)
-
-
-def _size(home: Path) -> int:
-    """Bytes of packs, finished or not."""
-    total = 0
-    with suppress(OSError):
-        for file in (home / "objects/pack").iterdir():
-            with suppress(OSError):
-                total += file.stat().st_size
-    return total

@@ -13,7 +13,7 @@ from reconciler.core.trees import EXECUTABLE, FILE, TREE
 from reconciler.ports import SourceUnavailable
 
 _LOCKS = "locks"
-_LISTED = 64 << 20
+_LISTED = 32 << 20
 """Bytes of a listing: a hundred thousand files with long paths."""
 
 
@@ -32,13 +32,19 @@ def contents(git: Bare, commit: str, path: str, others: Collection[str]) -> Cont
     if not tops:
         return Contents((), frozenset(), ())
     listed = _listed(git, tree, tuple(entry.path for entry in tops))
-    wanted = {entry.id for entry in listed if _is_wanted(entry, others)}
-    sizes = _sizes(git, sorted(wanted))
-    return Contents(
-        tuple(entry._replace(size=sizes[entry.id]) if entry.id in wanted else entry for entry in listed),
-        frozenset(id for id, size in sizes.items() if size == LEFT_OUT),
-        tuple(entry.id for entry in tops if entry.mode in (TREE, FILE, EXECUTABLE) and entry.path != paths.IMAGES),
-    )
+    roots = tuple(entry.id for entry in tops if entry.mode in (TREE, FILE, EXECUTABLE) and entry.path != paths.IMAGES)
+    return _sized(git, listed, frozenset(entry.id for entry in listed if _is_wanted(entry, others)), roots)
+
+
+def looked_again(git: Bare, before: Contents) -> Contents:
+    """The same once more, after what is absent was fetched."""
+    return _sized(git, before.entries, before.absent, before.roots)
+
+
+def _sized(git: Bare, listed: tuple[Entry, ...], ids: frozenset[str], roots: tuple[str, ...]) -> Contents:
+    sizes = _sizes(git, sorted(ids))
+    entries = tuple(entry._replace(size=sizes[entry.id]) if entry.id in sizes else entry for entry in listed)
+    return Contents(entries, frozenset(id for id, size in sizes.items() if size == LEFT_OUT), roots)
 
 
 def tree_of(git: Bare, commit: str, path: str) -> str:

@@ -35,7 +35,7 @@ _REMOTE = (
         "compare its key with what its owner publishes; put the right one into known_hosts of the Secret",
     ),
     _fault(
-        r"error: 30[1278]|redirect",
+        r"error: 30[1278]|update url base from redirection",
         "{where} sends to another address, which is not followed",
         "give the address where the repository really is",
     ),
@@ -48,7 +48,7 @@ _REMOTE = (
         "put the authority that signed it into the Secret of credentials, as ca.crt",
     ),
     _fault(
-        r"error: 404|repository .* not found|does not appear to be a git repository|repository not exported",
+        r"error: 404|repository (.* )?not found|not valid: is this a git repository|does not appear to be a git repository|repository not exported",
         "there is no repository at {where}, or not for these credentials",
         "check the URL, and what the credentials may read",
     ),
@@ -74,7 +74,7 @@ _REMOTE = (
     ),
     _fault(
         r"early eof|unexpected disconnect|hung up unexpectedly|index-pack|bad pack|pack has|pack is corrupted|protocol error|rpc failed"
-        r"|invalid .* response|expected .* packet|unexpected flush|inflate|not valid: is this a git",
+        r"|invalid .* response|expected .* packet|unexpected flush|inflate",
         "what {where} sent is not whole: {said}",
         "it is tried again; if it stays so, git fsck there",
     ),
@@ -86,6 +86,8 @@ _DAMAGE = re.compile(
     re.IGNORECASE,
 )
 """What git says where the mirror itself has a fault. A server's fault may read the same: then a new mirror meets it again."""
+_REMARK = re.compile(r"^remote:.*$", re.MULTILINE)
+"""What the server wants to be shown. It tells nothing of the mirror."""
 _BRANCH_GONE = re.compile(r"couldn't find remote ref|could not find remote ref", re.IGNORECASE)
 _UNASKED = re.compile(r"not our ref|does not allow request for|unadvertised object|filter|upload-pack: not", re.IGNORECASE)
 _LINES = re.compile(r"^(?:fatal|error|remote|ssh): *(?:error: *|fatal: *)?(.+)$", re.MULTILINE)
@@ -109,7 +111,7 @@ def sha256(said: str) -> bool:
 def explained(said: str, address: Address, given: Credentials) -> SourceUnavailable | None:
     """What is wrong elsewhere; None where it may be the mirror itself."""
     said = given.struck(said).replace(address.url, "URL")
-    if _DAMAGE.search(said):
+    if _DAMAGE.search(_REMARK.sub("", said)):
         return None
     for fault in _REMOTE:
         if found := fault.said.search(said):

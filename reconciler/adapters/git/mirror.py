@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -12,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.adapters.git import address as addresses
-from reconciler.adapters.git import contents, listing, signatures
-from reconciler.adapters.git.bare import Bare
+from reconciler.adapters.git import commits, contents, listing, signatures
 from reconciler.adapters.git.child import Bounds, Stopped, TooLarge, TooLong
 from reconciler.adapters.git.clone import TIP, Clone, Line
 from reconciler.adapters.git.credentials import credentials
@@ -22,9 +20,8 @@ from reconciler.adapters.git.process import GitFailed
 from reconciler.core import paths
 from reconciler.model.documents import SourceTree
 from reconciler.model.fleet import Verify
-from reconciler.ports import Fetched, Relation, SourceUnavailable
+from reconciler.ports import Fetched, SourceUnavailable
 
-_ID = re.compile(r"[0-9a-f]{4,64}")
 _ROOM = 4 << 30
 
 
@@ -55,7 +52,8 @@ class Mirror:
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._keys: Verify | None = None
-        self._newest = ""
+        self._accepted: tuple[str, Verify | None, frozenset[str]] = ("", None, frozenset())
+        """The newest commit, the keys that it was held against, and the packs that were here then."""
         self._others: frozenset[str] = frozenset()
         """Files that somebody asked for: locks of environments."""
         self._left_out: frozenset[str] = frozenset()
@@ -68,8 +66,7 @@ class Mirror:
 
     def trust(self, keys: Verify | None) -> None:
         """From now on the newest commit must be signed by one of these keys; None asks for no signature."""
-        if keys != self._keys:
-            self._keys, self._newest = keys, ""
+        self._keys = keys
 
     async def fetch(self, since: str | None) -> Fetched:
         """The newest commit of the branch, with every file that reading it takes. Ends git when it is cancelled.
@@ -124,19 +121,20 @@ class Mirror:
             self._clone.advance(line)
             with self._clone.reading(bounds) as git:
                 tip = git.read("rev-parse", "--verify", "--quiet", TIP).decode().strip()
-            if tip != self._newest:
-                self._accept(tip, line)
+            self._accept(tip, self._keys, line)
             with self._clone.reading(bounds) as git:
-                return Fetched(tip, _relation(git, since, tip))
+                return Fetched(tip, commits.relation(git, since, tip))
 
-    def _accept(self, tip: str, line: Line) -> None:
+    def _accept(self, tip: str, keys: Verify | None, line: Line) -> None:
         """Take a commit for the newest: who signed it first, then its files."""
-        if self._keys:
+        if self._accepted[:2] == (tip, keys) and self._accepted[2] <= self._clone.packs():
+            return
+        if keys:
             with self._clone.reading(line.bounds) as git:
-                signatures.require_signed(git, tip, self._keys)
+                signatures.require_signed(git, tip, keys)
         self._complete(tip, line)
         self._clone.settle(line)
-        self._newest = tip
+        self._accepted = tip, keys, self._clone.packs()
 
     def _held(self, commit: str) -> contents.Contents:
         """What there is at a commit. Files that are not here yet are fetched."""
@@ -153,9 +151,9 @@ class Mirror:
             found = contents.contents(git, commit, self._path, self._others)
         if found.absent <= self._left_out:
             return found
-        self._clone.bring(line, sorted(found.absent), found.roots)
+        self._clone.bring(line, sorted(found.absent - self._left_out), found.roots)
         with self._clone.reading(line.bounds) as git:
-            found = contents.contents(git, commit, self._path, self._others)
+            found = contents.looked_again(git, found)
         self._left_out |= found.absent
         return found
 
@@ -165,17 +163,12 @@ class Mirror:
             yield Line(given, bounds)
 
     def _resolve(self, revision: str | None) -> str:
-        """The full id of a commit that is here."""
-        revision = revision or self._newest
+        """The full id of a commit that is here, by default the one that was fetched last."""
+        revision = revision or self._accepted[0]
         if not revision:
             raise SourceUnavailable("nothing was fetched yet", "fetch first")
-        if not _ID.fullmatch(revision):
-            raise SourceUnavailable(f"{paths.shown(revision)[:200]!r} is not the id of a commit", "name a commit by its id")
         with self._clone.reading() as git:
-            try:
-                return git.read("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}").decode().strip()
-            except GitFailed:
-                raise SourceUnavailable(f"the mirror holds no commit {revision}", "fetch the branch that has it") from None
+            return commits.resolved(git, revision)
 
     @contextmanager
     def _faults(self, bounds: Bounds | None = None) -> Iterator[None]:
@@ -200,17 +193,3 @@ class Mirror:
             raise SourceUnavailable(
                 f"the mirror cannot be written: {fault.strerror}", "see to the space in its folder, and to who may write there"
             ) from None
-
-
-def _relation(git: Bare, since: str | None, tip: str) -> Relation:
-    if not since:
-        return Relation.FIRST
-    if since == tip:
-        return Relation.SAME
-    try:
-        if not _ID.fullmatch(since):
-            return Relation.REWOUND
-        git.read("merge-base", "--is-ancestor", since, tip)
-    except GitFailed:  # a commit that is not here is in no history of the branch
-        return Relation.REWOUND
-    return Relation.FORWARD

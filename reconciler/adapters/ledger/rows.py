@@ -10,10 +10,11 @@ from sqlalchemy import RowMapping
 from reconciler.model.findings import Finding, Place, Severity
 from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update, step_id
 from reconciler.model.refs import Ref
-from reconciler.model.result import Outcome, Status
+from reconciler.model.result import Outcome, Proof, Status
 from reconciler.ports import RunRecord, RunState, StepRecord, StepState
 
-_STATES = {Status.DONE: StepState.COMPLETED, Status.FAILED: StepState.FAILED, Status.SKIPPED: StepState.CANCELLED}
+_STATES = {Status.FAILED: StepState.FAILED, Status.SKIPPED: StepState.CANCELLED, Status.BLOCKED: StepState.BLOCKED}
+_PROOFS = {Proof.GIVEN: StepState.COMPLETED, Proof.AWAITED: StepState.NEEDS_QA, Proof.FAILED: StepState.FAILED}
 
 
 def run_row(run: RunRecord) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def step_rows(plan: Plan, run: RunRecord) -> list[dict[str, Any]]:
 
 def outcome_row(run: RunRecord, position: int, outcome: Outcome) -> dict[str, Any]:
     """What became of a step."""
-    state = _STATES[outcome.status]
+    state = _PROOFS[outcome.proof] if outcome.status is Status.DONE else _STATES[outcome.status]
     return _step_row(run, position, str(outcome.id), outcome.action, outcome.owner, state, outcome.reason)
 
 

@@ -47,6 +47,10 @@ class SqlLedger:
         """A run starts: it, its plan, its steps and the findings are noted."""
         self._do(lambda connection: _begin(connection, run, plan), None, writes=True)
 
+    def advance(self, run: RunRecord, steps: Mapping[str, StepState]) -> None:
+        """A run is further on: its state, and that of some of its steps, by their objects."""
+        self._do(lambda connection: _advance(connection, run, steps), None, writes=True)
+
     def finish(self, run: RunRecord, result: Result) -> None:
         """A run ended: its state, and what became of each step. Old runs are forgotten."""
         self._do(lambda connection: _finish(connection, run, result, self._kept), None, writes=True)
@@ -96,6 +100,13 @@ def _begin(connection: Connection, run: RunRecord, plan: Plan) -> None:
     for table, many in ((steps, rows.step_rows(plan, run)), (findings, rows.finding_rows(plan, run))):
         if many:
             connection.execute(insert(table), many)
+
+
+def _advance(connection: Connection, run: RunRecord, states: Mapping[str, StepState]) -> None:
+    connection.execute(update(runs).where(runs.c.id == run.id).values(state=run.state.value))
+    for state in StepState:
+        for some in _slices([name for name, now in states.items() if now is state]):
+            connection.execute(update(steps).where(steps.c.run == run.id, steps.c.object.in_(some)).values(status=state.value))
 
 
 def _finish(connection: Connection, run: RunRecord, result: Result, kept: int) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
-from reconciler.core.journal import Journal, RunEntry, decode, encode
-from reconciler.model.happenings import ApprovalNeeded, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
+from reconciler.core.journal import RUNS, Asked, Fallen, Journal, RunEntry, decode, encode
+from reconciler.flow.operator.desire import Lasting
+from reconciler.model.happenings import BuildPutBack, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
 from reconciler.model.manifests import ObjectId
-from reconciler.ports import Clock, Cluster, Unreachable
+from reconciler.model.result import Ending
+from reconciler.ports import Clock, Cluster, Refused, Unreachable
 
-PAUSE = 1.0
+PAUSE, LONGEST = 1.0, 60.0
+"""Seconds between two writes; of one that does not get through, up to so many."""
+RUNNING = "running"
 
 
 class Chronicle:
@@ -20,6 +25,7 @@ class Chronicle:
         self._clock = clock
         self._journal = Journal()
         self._news = asyncio.Event()
+        self._place: tuple[Cluster, ObjectId] | None = None
 
     def hear(self, happening: Happening) -> None:
         """Takes it down."""
@@ -27,10 +33,11 @@ class Chronicle:
         match happening:
             case SourceChanged(state=state, revision=revision, message=message):
                 self._journal = replace(before, source=state.value, revision=revision, message=message)
-            case ApprovalNeeded(hash=hash, message=message):
-                self._journal = replace(before, asks=hash, question=message)
+            case BuildPutBack(ref=ref, failed=failed, message=message):
+                fallen = Fallen(now, str(ref), f"{failed} is given up; it is {message}")
+                self._journal = replace(before, fallen=(fallen, *before.fallen)[:RUNS])
             case RunBegan(run=run, revision=revision, because=because):
-                entry = RunEntry(run, revision, because, now, "", "running", "")
+                entry = RunEntry(run, revision, because, now, "", RUNNING, "")
                 self._journal = replace(before, runs=before.with_run(entry))
             case RunEnded() as ended:
                 self._journal = replace(before, runs=before.with_run(self._ended(ended, now)))
@@ -41,26 +48,54 @@ class Chronicle:
         if self._journal != before:
             self._news.set()
 
-    def answered(self) -> None:
-        """Nothing waits for a person any more."""
-        if self._journal.asks:
-            self._journal = replace(self._journal, asks="", question="")
+    def asks(self, asked: tuple[Asked, ...]) -> None:
+        """What waits for a person now."""
+        if self._journal.asked != asked:
+            self._journal = replace(self._journal, asked=asked)
             self._news.set()
 
-    async def keep(self, cluster: Cluster, id: ObjectId) -> None:
-        """Writes it as long as this operator leads. What an operator before it wrote of runs is kept."""
+    def last(self, lasting: Lasting) -> None:
+        """Files that are broken now, and where they were good."""
+        if dict(self._journal.lasting) != dict(lasting.files):
+            self._journal = replace(self._journal, lasting=dict(lasting.files))
+            self._news.set()
+
+    async def begin(self, cluster: Cluster, id: ObjectId) -> None:
+        """From now on it is written there. What an operator before this one wrote of runs is kept. Raises Unreachable."""
         standing = decode(await cluster.read(id))
         known = {run.id for run in self._journal.runs}
-        runs = (*self._journal.runs, *(run for run in standing.runs if run.id not in known))
-        self._journal = replace(self._journal, runs=runs)
+        before = [run for run in standing.runs if run.id not in known]
+        runs = (*self._journal.runs, *map(_over, before))
+        if any(run.ending == RUNNING for run in before):
+            self._news.set()
+        fallen = tuple(dict.fromkeys((*self._journal.fallen, *standing.fallen)))[:RUNS]
+        self._journal, self._place = replace(self._journal, runs=runs, fallen=fallen), (cluster, id)
+
+    async def flush(self) -> bool:
+        """Writes what is new, if anything is; False where that was refused, and is new still. Raises Unreachable."""
+        if self._place is None or not self._news.is_set():
+            return True
+        cluster, id = self._place
+        self._news.clear()
+        try:
+            answer = await cluster.apply(encode(id, self._journal), dry_run=False, force=True)
+        except BaseException:
+            self._news.set()
+            raise
+        if isinstance(answer, Refused):
+            self._news.set()
+        return not isinstance(answer, Refused)
+
+    async def keep(self) -> None:
+        """Writes what is new until it is cancelled."""
+        pause = PAUSE
         while True:
             await self._news.wait()
-            self._news.clear()
-            try:
-                await cluster.apply(encode(id, self._journal), dry_run=False, force=True)
-            except Unreachable:
-                self._news.set()
-            await asyncio.sleep(PAUSE)
+            written = False
+            with contextlib.suppress(Unreachable):
+                written = await self.flush()
+            pause = PAUSE if written else min(pause * 2, LONGEST)
+            await asyncio.sleep(pause)
 
     def _ended(self, run: RunEnded, now: str) -> RunEntry:
         known = next((one for one in self._journal.runs if one.id == run.run), None)
@@ -68,3 +103,10 @@ class Chronicle:
         return RunEntry(
             run.run, run.revision, because, began, now, run.ending.value, run.message, run.created, run.updated, run.deleted, run.failed
         )
+
+
+def _over(run: RunEntry) -> RunEntry:
+    """A run of an operator before this one: whoever has the Lease now knows that it does not go on."""
+    if run.ending != RUNNING:
+        return run
+    return replace(run, ending=Ending.CANCELLED.value, message="its operator ended before it did; the next run takes it up")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from reconciler.core.codes.lock import UNREAD
 from reconciler.core.environment import environment
+from reconciler.core.layout import ROOT
 from reconciler.core.locking import read_lock
 from reconciler.core.policy import policy
 from reconciler.core.render import render
 from reconciler.core.resolve import resolve
 from reconciler.core.understand import Understanding, understand
+from reconciler.model.documents import SourceTree
 from reconciler.model.findings import Finding, Place, errors, ordered
 from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph
@@ -19,7 +22,19 @@ from reconciler.model.kind import Kind
 from reconciler.model.lock import Lock
 from reconciler.model.manifests import Manifest
 from reconciler.model.refs import Ref
-from reconciler.ports import Source, SourceUnavailable
+from reconciler.ports import CommitUnknown, Source, SourceUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """Which commit a file was last good at: the one read before, or of what was broken by then already, an earlier one."""
+
+    revision: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, path: str) -> str:
+        """The commit to take a broken file from; empty where none is known."""
+        return self.files.get(path, self.revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +44,37 @@ class Desire:
     revision: str
     graph: Graph
     manifests: tuple[Manifest, ...]
+    lasting: Lasting = Lasting()
 
 
 class NothingDesired(Exception):
     """The commit says nothing that could be applied: `fleet.yaml` does not stand, or there is no spec at all."""
 
 
-def desire(source: Source, revision: str, name: str, kinds: tuple[Kind, ...], today: date) -> Desire:
+def desire(source: Source, revision: str, name: str, kinds: tuple[Kind, ...], today: date, before: Lasting) -> Desire:
     """What a commit asks for. Raises NothingDesired with a sentence, and SourceUnavailable.
 
-    What is broken is kept, and so is what a rule of the policy blocks: such a resource is resolved again without what was wrong with it.
+    What is broken, or blocked by a rule of the policy, is kept: nothing is written of it. To all others it is as it last was, so that a
+    typing error in one file takes no task out of its worker's schedule and no caller out of a network policy.
     """
-    reading = understand(source.tree(revision), kinds)
+    tree = source.tree(revision)
+    graph = _graph(source, tree, name, kinds, today)
+    wrong = sorted({finding.place.path for finding in errors(graph.findings) if finding.place.path.startswith(ROOT)})
+    lasting = Lasting(revision, {path: commit for path in wrong if (commit := before.of(path)) and commit != revision})
+    good = {path: data for path, commit in lasting.files.items() if (data := _read(source, path, commit)) is not None}
+    if not good:
+        return Desire(revision, graph, render(graph, kinds), lasting)
+    refused = {path: why for path, why in tree.refused.items() if path not in good}
+    stood_in = _graph(source, replace(tree, files={**tree.files, **good}, refused=refused), name, kinds, today)
+    manifests = tuple(manifest for manifest in render(stood_in, kinds) if manifest.owner not in graph.kept)
+    resources = {ref: resource for ref, resource in stood_in.resources.items() if ref not in graph.kept}
+    fleet = replace(stood_in.fleet, broken=graph.fleet.broken, findings=graph.fleet.findings)
+    kept = replace(stood_in, fleet=fleet, resources=resources, kept=graph.kept, findings=graph.findings)
+    return Desire(revision, kept, manifests, lasting)
+
+
+def _graph(source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...], today: date) -> Graph:
+    reading = understand(tree, kinds)
     if reading.fleet.spec is None:
         wrong = errors(reading.findings)[0]
         raise NothingDesired(f"{wrong.place}: {wrong.code}: {wrong.message}")
@@ -49,12 +83,11 @@ def desire(source: Source, revision: str, name: str, kinds: tuple[Kind, ...], to
         raise NothingDesired(f"{where.place}: {where.code}: {where.message}")
     if not reading.fleet.resources:
         raise NothingDesired("there is no spec that stands; an empty source changes nothing")
-    graph = _resolved(source, revision, reading, where, kinds, today)
-    return Desire(revision, graph, render(graph, kinds))
+    return _resolved(source, reading, where, kinds, today)
 
 
-def _resolved(source: Source, revision: str, reading: Understanding, where: Environment, kinds: tuple[Kind, ...], today: date) -> Graph:
-    lock, about_lock = _lock(source, revision, reading, where)
+def _resolved(source: Source, reading: Understanding, where: Environment, kinds: tuple[Kind, ...], today: date) -> Graph:
+    lock, about_lock = _lock(source, reading, where)
     found = reading.findings
 
     def resolved(findings: tuple[Finding, ...]) -> Graph:
@@ -67,11 +100,19 @@ def _resolved(source: Source, revision: str, reading: Understanding, where: Envi
     return replace(graph, findings=ordered((*found, *about_lock, *graph.findings, *rules)))
 
 
-def _lock(source: Source, revision: str, reading: Understanding, where: Environment) -> tuple[Lock, tuple[Finding, ...]]:
+def _lock(source: Source, reading: Understanding, where: Environment) -> tuple[Lock, tuple[Finding, ...]]:
     data = reading.tree.files.get(where.lock)
     if data is None:
         try:
-            data = source.read(where.lock, revision)
+            data = source.read(where.lock, reading.tree.revision)
         except SourceUnavailable as gone:
             return Lock(), (UNREAD.at(Place(where.lock, 1, 1), str(gone), gone.fix, Ref("Lock", where.lock)),)
     return read_lock(where.lock, data) if data is not None else (Lock(), ())
+
+
+def _read(source: Source, path: str, commit: str) -> bytes | None:
+    """A file as it was; None where it was not there, or where that commit is not there any more."""
+    try:
+        return source.read(path, commit)
+    except CommitUnknown:
+        return None

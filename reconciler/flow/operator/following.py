@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.approval import names
+from reconciler.core.approval import brief, names
 from reconciler.model.happenings import SourceChanged, SourceState
 from reconciler.ports import BranchGone, Fetched, Listener, Relation, SourceUnavailable, Unverified, Upstream
 
@@ -63,7 +63,7 @@ class Following:
         if fetched.relation is Relation.REWOUND and newest != self.revision and not names(approved, newest):
             message = (
                 f"the branch was rewritten: {newest[:12]} does not descend from {applied[:12]}, which is applied; "
-                f"if that is meant: fleet approve {newest[:12]}"
+                f"if that is meant: fleet approve {brief(newest)}"
             )
             self._tell(SourceState.REWOUND, message, newest)
             return

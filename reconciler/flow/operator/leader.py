@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import date
 
 from reconciler.core.identity import RECORD_LABEL, labelled, record_id
-from reconciler.core.journal import journal_id
+from reconciler.core.journal import Asked, journal_id
 from reconciler.core.orders import Orders, orders
+from reconciler.core.projecting import ref_of
 from reconciler.flow.fan import Stop
 from reconciler.flow.operator.chronicle import Chronicle
 from reconciler.flow.operator.desire import Desire, NothingDesired
@@ -21,7 +22,7 @@ from reconciler.flow.operator.state import EVERYTHING, Outfit, State
 from reconciler.flow.operator.statuses import Statuses, Unprojected
 from reconciler.flow.operator.together import together
 from reconciler.flow.planning import EnvironmentMoved
-from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Body, Observed
+from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Body, ObjectId, Observed
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending
 from reconciler.ports import Cluster, Event, SourceUnavailable, Unreachable
@@ -55,7 +56,7 @@ class Leader:
         self._running: Stop | None = None
         self._idle = asyncio.Event()
         self._idle.set()
-        self._passed: tuple[Desire, date] | None = None
+        self._passed: tuple[Desire, frozenset[str]] | None = None
 
     @property
     def queue(self) -> tuple[int, float]:
@@ -75,25 +76,26 @@ class Leader:
     async def lead(self, stop: Stop) -> None:
         """Until somebody asks to stop and what is under way has ended. Raises Unreachable while it has not begun."""
         await self._adopt_record()
+        await self._chronicle.begin(self._cluster, journal_id(self._graph))
         await self.statuses.load()
+        self._heed()
         self._queue.wake(PASS)
         async with together(
             self._queue.run(),
             self._watched({RECORD_LABEL: self._environment}, [("", "ConfigMap")], self._recorded),
             self._watched_children(),
             self._resyncs(),
-            self._chronicle.keep(self._cluster, journal_id(self._graph)),
+            self._chronicle.keep(),
         ):
             await stop.wait()
             self.interrupt(stop.reason)
             await self._idle.wait()
+            await self._chronicle.flush()
 
     def projected(self, observed: Observed, *, gone: bool) -> None:
         """A watch showed a custom resource."""
         glance = self.statuses.seen(observed, gone=gone)
-        environment = self._graph.environment
-        tenant = observed.id.namespace.removeprefix(environment.namespace_prefix) if observed.id.namespace else ""
-        self.ordered(str(Ref(observed.id.kind, observed.id.name, tenant)), {} if gone else observed.body)
+        self.ordered(self._name(observed.id), {} if gone else observed.body)
         if glance.is_drift:
             self._queue.wake(STATUS, DEBOUNCE)
 
@@ -120,9 +122,11 @@ class Leader:
         because, self._because = self._because, "resync"
         try:
             desire = await self._desired()
+            await self._chronicle.flush()  # a restart must find where broken files were good before anything is written without them
         except NothingDesired as nothing:
             self._following.broken(str(nothing))
-            return
+            assert self._state.desire is not None
+            desire = self._state.desire  # what was read before it stays in force
         self._running = running = Stop()
         self._idle.clear()
         try:
@@ -135,28 +139,42 @@ class Leader:
             self._idle.set()
         for id in done.again:
             self._act_on(Noticed(self._mending.look_at(id)))
-        if not self._state.asked:
-            self._chronicle.answered()
-        now = (desire, self._outfit.clock.now().date())
+        self._chronicle.asks(tuple(Asked(one.hash, one.text) for one in self._state.asked))
+        now = (desire, self._state.mood(self._outfit.clock.now()))
         self.statuses.passed(done.wrote, is_new=done.is_run or now != self._passed)
         self._passed = now
         if self.statuses.is_due:
             self._queue.wake(STATUS)
-        if running.is_set() and self._following.revision != desire.revision:
+        if done.gives_up:
+            self.wake("fallback", 0.0)
+        if done.is_half or (running.is_set() and self._following.revision != desire.revision):
             self._queue.wake(PASS)
 
     def _failed(self, key: str, fault: Exception) -> None:
         if isinstance(fault, Unprojected | Unrepaired):
             return  # each of them was told
         what = {PASS: "the pass", STATUS: "the statuses"}.get(key, f"repairs of {key}")
-        said = f"{fault}; {fault.fix}" if isinstance(fault, Unreachable | SourceUnavailable) and fault.fix else str(fault)
-        self._outfit.progress.say(f"{what}: {said or type(fault).__name__}")
+        if isinstance(fault, Unreachable | SourceUnavailable):
+            said = f"{fault}; {fault.fix}" if fault.fix else str(fault)
+        else:  # a fault of ours: whoever mends it wants to know where
+            said = "".join(traceback.format_exception(fault))
+        self._outfit.progress.say(f"{what}: {said}")
 
     async def _adopt_record(self) -> None:
-        """A record that an older version wrote gets the label by which it is watched."""
+        """Orders for everything count before the first write. A record of an older version gets the label by which it is watched."""
         standing = await self._cluster.read(record_id(self._graph))
+        self._state.orders = {EVERYTHING: orders(standing.body)} if standing is not None else {}
         if standing is not None and (body := labelled(self._graph, standing)) is not None:
             await self._cluster.put(body)
+
+    def _heed(self) -> None:
+        """Orders on custom resources count before the first write, too."""
+        for id, said in self.statuses.orders().items():
+            self._state.orders[self._name(id)] = said
+
+    def _name(self, id: ObjectId) -> str:
+        """The spec of a custom resource."""
+        return str(ref_of(id, self._graph.environment))
 
     async def _watched_children(self) -> None:
         await self._state.keeper.begun.wait()

@@ -88,12 +88,12 @@ class Mending:
     async def _one(self, id: ObjectId, since: float) -> ObjectId | None:
         """The object where it has to be tried again."""
         state, now = self._state, self._outfit.clock.now()
-        kept, desire = state.keeper.get(id), state.desire
-        if kept is None or desire is None or state.pause_of(kept.manifest.owner, now):
+        kept, graph = state.keeper.get(id), state.graph
+        if kept is None or graph is None or state.pause_of(kept.manifest.owner, now):
             return None
         if state.quarrels.get(id, Quarrel()).is_on(now):
             return None
-        match await repair(self._cluster, state.keeper, state.equality, desire.graph, id, state.applied):
+        match await repair(self._cluster, state.keeper, state.equality, graph, id, state.applied):
             case Mended() as mended:
                 self._mended(mended, since)
             case Unmended():

@@ -8,11 +8,13 @@ import math
 
 from reconciler.core.home import NAMESPACE
 from reconciler.core.inventory import INVENTORY_LABEL, decode
+from reconciler.core.journal import decode as decode_journal
+from reconciler.core.journal import journal_id
 from reconciler.core.understand import understand
 from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.operator.chronicle import Chronicle
-from reconciler.flow.operator.desire import Desire, NothingDesired, desire
+from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire
 from reconciler.flow.operator.following import Following
 from reconciler.flow.operator.leader import Leader
 from reconciler.flow.operator.scribe import Scribe
@@ -21,7 +23,7 @@ from reconciler.flow.operator.together import first_of, together
 from reconciler.model.graph import Held, Unverified
 from reconciler.model.happenings import LeaseChanged, Vitals
 from reconciler.model.manifests import ENVIRONMENT_LABEL, Body, ObjectId, Observed
-from reconciler.ports import Cluster, SourceUnavailable, Unreachable
+from reconciler.ports import Cluster, CommitUnknown, SourceUnavailable, Unreachable
 
 STANDBY = 2.0
 """Seconds between tries to get the Lease."""
@@ -46,6 +48,7 @@ class Operator:
         self._beat = self._fetched = -math.inf
         self._standby = False
         self._said = ""
+        self._last: Desire | None = None
 
     def wake(self, because: str) -> None:
         """Somebody asks for a look at the source and a pass: a webhook, an annotation, a person."""
@@ -68,7 +71,8 @@ class Operator:
         state, leader = self.state, self._leader
         now, time = self._outfit.clock.now(), self._outfit.monotonic()
         depth, age = leader.queue if leader is not None else (0, 0.0)
-        choices = list(state.desire.graph.choices.values()) if state.desire else []
+        graph = state.graph
+        choices = list(graph.choices.values()) if graph else []
         return Vitals(
             beat=time - self._beat,
             leading=leader is not None,
@@ -116,6 +120,8 @@ class Operator:
                 first = await self._first(stop)
                 if first is not None:
                     await self._held(first, stop)
+            except NothingDesired as nothing:  # the branch moved on, to a commit that does not stand, while this was about to begin
+                self._following.broken(str(nothing))
             except (LeaseHeld, Unreachable, SourceUnavailable) as fault:
                 self._standby = isinstance(fault, LeaseHeld)
                 if str(fault) != self._said:  # told once, however often it is tried again
@@ -124,11 +130,20 @@ class Operator:
                 await _pause(STANDBY, stop)
 
     async def _first(self, stop: Stop) -> Desire | None:
-        """A commit that says something, which also says where everything lives. Without one there is nothing to lead."""
+        """A commit that says something, which also says where everything lives: the newest, or else the last one that this process read.
+
+        Without one there is nothing to lead.
+        """
+        tried = ""
         while not stop.is_set():
-            with contextlib.suppress(NothingDesired):
-                if self._following.revision:
+            if self._following.revision != tried:
+                tried = self._following.revision
+                try:
                     return await self._desired()
+                except NothingDesired as nothing:
+                    self._following.broken(str(nothing))
+                    if self._last is not None:
+                        return self._last
             await _pause(0.2, stop)
         return None
 
@@ -138,44 +153,70 @@ class Operator:
         cluster = self._cluster = self._cluster or outfit.connect(environment)
         if await cluster.read(_NAMESPACE) is None:
             await cluster.apply(NAMESPACE, dry_run=False, force=True)
-        if not self.state.applied:
-            await self._remember(cluster, first)
-            await self._desired()
         lost, ends = Stop(), Stop()
         async with lease(cluster, outfit.clock, environment, outfit.holder, lost, outfit.progress, wait=False) as fence:
             self.state.fence, self._standby, self._said = fence, False, ""
+            self.state.renew()
+            await self._remember(cluster, first)
+            await self._begin()
             outfit.listener.hear(LeaseChanged(held=True, holder=outfit.holder))
             self._leader = Leader(outfit, self.state, cluster, self._following, self._desired, self._scribe, self._chronicle)
             try:
                 await first_of(lost.wait(), self._leader.lead(ends), _passed_on(stop, ends))
             finally:
                 self._leader = None
-                outfit.listener.hear(LeaseChanged(held=False, holder=outfit.holder))
+                outfit.listener.hear(LeaseChanged(held=False, holder=""))
 
     async def _remember(self, cluster: Cluster, first: Desire) -> None:
-        """What was applied before this process began, and whom it trusted: a branch that was rewritten meanwhile must not pass for new."""
+        """What was applied before this process began, and whom it trusted: a branch that was rewritten meanwhile must not pass for new.
+
+        Raises SourceUnavailable where that commit cannot be read just now: until it can, nobody knows who may sign what comes after it.
+        """
         environment, upstream = first.graph.environment, self._outfit.upstream
         shards = await cluster.list({ENVIRONMENT_LABEL: environment.id, INVENTORY_LABEL: "true"}, [("", "ConfigMap")])
-        applied = decode(shards).revision.removesuffix("+edited")
+        inventory = decode(shards)
+        applied = inventory.revision.removesuffix("+edited")
         spec = first.graph.fleet.spec
         if applied:
-            with contextlib.suppress(SourceUnavailable):
+            try:
                 tree = await asyncio.to_thread(upstream.tree, applied)
+            except CommitUnknown:  # a branch that was rewritten: a person decides
+                pass
+            else:
                 spec = understand(tree, self._outfit.kinds).fleet.spec or spec
         assert spec is not None
         upstream.trust(spec.source.verify)
         await self._following.confirm(applied, self.state.approved)
-        self.state.applied = applied
+        told = decode_journal(await cluster.read(journal_id(first.graph)))
+        self.state.lasting = Lasting(applied, told.lasting)
+        self.state.applied, self.state.tracks = applied, inventory.tracks
+
+    async def _begin(self) -> None:
+        """Reads the commit to begin with: where the newest does not stand, what is applied stays in force."""
+        try:
+            await self._desired()
+        except NothingDesired as nothing:
+            if not self.state.applied:
+                raise
+            self._following.broken(str(nothing))
+            await self._read(self.state.applied)
 
     async def _desired(self) -> Desire:
-        """What the commit asks for today that may be applied: read once a commit and day."""
+        """What the commit asks for today that may be applied."""
+        return await self._read(self._following.revision)
+
+    async def _read(self, revision: str) -> Desire:
+        """What a commit asks for today: read once a commit and day."""
         async with self._reading:
             state, outfit = self.state, self._outfit
-            revision, today = self._following.revision, outfit.clock.now().date()
+            today = outfit.clock.now().date()
             if state.desire is None or state.desire.revision != revision or state.read_on != today:
-                state.desire = await asyncio.to_thread(desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today)
-                state.read_on = today
-                outfit.read(state.desire)
+                read = await asyncio.to_thread(
+                    desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, self.state.lasting
+                )
+                state.desire, state.read_on, self._last = read, today, read
+                self._chronicle.last(read.lasting)
+                outfit.read(read)
             return state.desire
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from reconciler.core.approval import brief
 from reconciler.core.crds import crds
 from reconciler.core.facts import Approval, Facts
-from reconciler.core.projecting import Projection, projection
+from reconciler.core.orders import Orders, given
+from reconciler.core.projecting import Projection, projection, ref_of
 from reconciler.core.quarrel import Quarrel
 from reconciler.flow.fan import Stop
 from reconciler.flow.install import Action, install, survey
-from reconciler.flow.operator.desire import Desire
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.projector import Glance, Projector
+from reconciler.model.graph import Graph
 from reconciler.model.manifests import ObjectId, Observed
-from reconciler.model.projection import READY
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Status
 from reconciler.ports import Cluster
@@ -34,7 +34,7 @@ class Statuses:
         self._outfit, self._state, self._cluster = outfit, state, cluster
         self._is_troubled = False
         self._projector = Projector(cluster, environment_id, outfit.kinds)
-        self._of: tuple[Desire, Projection] | None = None
+        self._of: tuple[Graph, Projection] | None = None
         self._whole = True
         self._dirty: set[Ref] = set()
         self._wrote: set[Ref] = set()
@@ -61,6 +61,10 @@ class Statuses:
             self._outfit.progress.say(text)
         if len(news) > SHOWN:
             self._outfit.progress.say(f"and {len(news) - SHOWN} more like these")
+
+    def orders(self) -> dict[ObjectId, Orders]:
+        """What people ask for on custom resources, as they were found."""
+        return {id: given(said) for id, said in self._projector.commands().items()}
 
     def seen(self, observed: Observed, *, gone: bool) -> Glance:
         """A watch showed one."""
@@ -92,15 +96,15 @@ class Statuses:
 
     async def project(self) -> None:
         """Writes what differs. Raises Unreachable, and then all of it is due again."""
-        desire = self._state.desire
-        if desire is None or not self.is_due:
+        graph = self._state.graph
+        if graph is None or not self.is_due:
             return
-        if self._of is None or self._of[0] is not desire:
-            self._of, self._whole = (desire, projection(desire.graph, self._outfit.kinds)), True
+        if self._of is None or self._of[0] is not graph:
+            self._of, self._whole = (graph, projection(graph, self._outfit.kinds)), True
         whole, dirty, self._whole, self._dirty = self._whole, self._dirty, False, set()
         wrote, repaired, self._wrote, self._repaired = self._wrote, self._repaired, set(), set()
         asked = self._of[1]
-        facts = self._facts(set(asked.ids.values()) if whole else dirty, wrote, repaired)
+        facts = self._facts({*asked.ids.values(), *self._lingering(asked)} if whole else dirty, wrote, repaired)
         now = self._outfit.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             if self._is_troubled:
@@ -112,12 +116,21 @@ class Statuses:
         for change in done.changes:
             self._outfit.listener.hear(change)
         if done.changes or whole:
-            self.ready = self._counted()
+            self.ready = self._projector.ready()
         self._say(done.news)
         self._is_troubled = bool(done.problems)
         if done.problems:
             self._whole = True
             raise Unprojected(f"{len(done.problems)} custom resources are not as they should be")
+
+    def _lingering(self, asked: Projection) -> Iterator[Ref]:
+        """What git does not have any more and stays for now: it waits for a person, or somebody paused it."""
+        state, now = self._state, self._outfit.clock.now()
+        waits = {owner for one in state.asked for owner in one.owners}
+        for id, _ in self._projector.standings():
+            ref = ref_of(id, asked.graph.environment)
+            if id not in asked.ids and (str(ref) in waits or state.pause_of(ref, now)):
+                yield ref
 
     def _facts(self, refs: Iterable[Ref], wrote: set[Ref], repaired: set[Ref]) -> dict[Ref, Facts]:
         state = self._state
@@ -138,7 +151,7 @@ class Statuses:
             health={id: state.keeper.health[id] for id in objects if id in state.keeper.health},
             failures=(trouble.reason,) if trouble else (),
             awaiting=waiting.get(name, ""),
-            approval=Approval(state.asked[:12], state.question) if name in state.guarded else None,
+            approval=next((Approval(brief(one.hash), one.text) for one in state.asked if name in one.owners), None),
             conflict=tuple(sorted({manager for quarrel in quarrels if quarrel.is_on(clock) for manager in quarrel.managers})),
             paused=state.pause_until(ref, clock),
             repaired=ref in repaired,
@@ -152,10 +165,3 @@ class Statuses:
             return {}
         why = result.message.partition("\n")[0]
         return {outcome.owner: why for outcome in result.outcomes if outcome.status is Status.SKIPPED and outcome.owner}
-
-    def _counted(self) -> dict[tuple[str, str], int]:
-        found: Counter[tuple[str, str]] = Counter()
-        for id, standing in self._projector.standings():
-            ready = next((one for one in standing.conditions if one.type == READY), None)
-            found[id.kind, ready.reason if ready else "Unknown"] += 1
-        return dict(found)

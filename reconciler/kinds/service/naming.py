@@ -21,7 +21,7 @@ def image_name(resource: Resource[ServiceSpec]) -> str:
 def image(resource: Resource[ServiceSpec]) -> ImageUse:
     """The image that it runs, and the hold on it."""
     pointer = ("spec", "image") if resource.spec.image is not None else ("spec", "build")
-    return ImageUse(Ref("Image", image_name(resource)), resource.spec.force_image_tag, pointer)
+    return ImageUse(Ref("Image", image_name(resource)), resource.spec.force_image_tag, pointer, resource.spec.on_failure == "hold-previous")
 
 
 def content(resource: Resource[ServiceSpec], graph: Graph) -> Any:

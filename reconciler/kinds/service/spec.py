@@ -206,6 +206,9 @@ class ServiceSpec(Spec):
     """Wave of `fleet.yaml` that it is applied in."""
     force_image_tag: HoldField | None = None
     """Holds it on one build until somebody releases it: a tag, or `{tag, reason, by, until, environments}`."""
+    on_failure: Literal["none", "hold-previous"] = "none"
+    """What the operator does when a new build does not become healthy within `sync.deadline`. `hold-previous` puts the last healthy build
+    back, once for each build, as a hold that everybody sees; `none` leaves it to people."""
     disruption: Disruption | None = None
     """How many replicas may be away at once; one unless said, from two replicas on."""
     entrypoint: Arguments | None = None

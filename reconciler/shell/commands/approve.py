@@ -1,4 +1,4 @@
-"""`fleet approve`: a person's yes to what an operator waits for: a plan beyond its guards, or a branch that was rewritten."""
+"""`fleet approve`: a person's yes to what an operator waits for: a plan beyond its guards, an unsafe hold, a wave, a rewritten branch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.core.approval import SHORTEST, names
+from reconciler.core.approval import SHORTEST, brief, names
 from reconciler.core.identity import record_id
 from reconciler.core.journal import Journal
 from reconciler.core.orders import APPROVED
@@ -36,27 +36,29 @@ def command(hash: str | None, yes: bool, env: str | None, repo: Path | None) -> 
     workspace = open_workspace(repo)
     graph = workspace.graph(workspace.environment(env))
     waiting = _waiting(journal(workspace, graph))
-    if hash is not None and (len(hash) < SHORTEST or not any(names(hash, one) for one in waiting)):
-        known = ", ".join(one[:SHORTEST] for one in waiting) or "nothing"
+    if hash is not None and not any(names(hash, one) for one in waiting):
+        known = ", ".join(brief(one) for one in waiting) or "nothing"
         raise Refusal(f"nothing waits for {hash!r}", f"what waits: {known}; give at least {SHORTEST} characters of it")
     if not waiting:
         raise Refusal(f"nothing waits for an approval in {graph.environment.name}", "fleet runs shows what the operator did last")
     for one, question in waiting.items():
         if hash is None or names(hash, one):
-            click.echo(f"{one[:SHORTEST]}  {visible(question)}", err=hash is not None)
+            click.echo(f"{brief(one)}  {visible(question)}", err=hash is not None)
+    if hash is None and len(waiting) > 1:
+        raise Refusal(f"{len(waiting)} things wait; say which one is meant", f"fleet approve {brief(next(iter(waiting)))}")
     if hash is None and not yes:
         if not sys.stdin.isatty():
-            raise Refusal("nobody can be asked here", f"name it: fleet approve {next(iter(waiting))[:SHORTEST]}")
+            raise Refusal("nobody can be asked here", f"name it: fleet approve {brief(next(iter(waiting)))}")
         if not click.confirm("Approve this?", err=True):
             raise Refusal("not agreed to; nothing was approved")
     chosen = next(one for one in waiting if hash is None or names(hash, one))
     give(workspace, graph, Addressee("the plan", record_id(graph)), {APPROVED: chosen})
-    click.echo(f"Approved {chosen[:SHORTEST]}.")
+    click.echo(f"Approved {brief(chosen)}.")
 
 
 def _waiting(told: Journal) -> dict[str, str]:
     """What waits, by what an approval would name."""
-    found = {told.asks: told.question} if told.asks else {}
+    found = {one.hash: one.question for one in told.asked}
     if told.source == SourceState.REWOUND.value and told.revision:
         found[told.revision] = told.message
     return found

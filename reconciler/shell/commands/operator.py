@@ -44,7 +44,7 @@ def _installation_options(function: F) -> F:
             "parts",
             type=click.Choice([part.value for part in Part]),
             multiple=True,
-            help="This part; repeatable. By default `crds` and `rbac`.",
+            help="This part; repeatable. By default all: `operator` only where --image and --git are given.",
         ),
     ):
         function = option(function)
@@ -72,10 +72,10 @@ def manifests(
     No repository is needed for the parts `crds` and `rbac`.
 
     \b
-    Examples: fleet operator manifests > operator.yaml
+    Examples: fleet operator manifests --image ghcr.io/acme/fleetwright:1 --git https://github.com/acme/fleet > operator.yaml
               fleet operator manifests --only crds -o json
     """
-    wanted = _parts(parts)
+    wanted = _parts(parts, image, git)
     running = _running(_environment(repo, env)[1], image, git, branch) if Part.OPERATOR in wanted else None
     click.echo(_printed(installation(KINDS, running, wanted), output), nl=False)
 
@@ -105,7 +105,7 @@ def install_command(
     \b
     Example: fleet operator install
     """
-    wanted = _parts(parts)
+    wanted = _parts(parts, image, git)
     workspace, environment = _environment(repo, env)
     if environment.target.kubernetes is None:
         raise Refusal(f"environment {environment.name} is no Kubernetes cluster", "choose one that is, with --env")
@@ -124,9 +124,9 @@ def install_command(
     _tell(run(work))
 
 
-def _parts(names: Iterable[str]) -> tuple[Part, ...]:
+def _parts(names: Iterable[str], image: str | None, git: str | None) -> tuple[Part, ...]:
     chosen = tuple(Part(name) for name in names)
-    return chosen or (Part.CRDS, Part.RBAC)
+    return chosen or (Part.CRDS, Part.RBAC, *((Part.OPERATOR,) if image or git else ()))
 
 
 def _environment(repo: Path | None, env: str | None) -> tuple[Workspace, Environment]:

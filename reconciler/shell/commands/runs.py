@@ -14,6 +14,7 @@ from reconciler.shell.options import environment_option, output_option, reposito
 from reconciler.shell.orders import journal
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.report.plan_escape import visible
+from reconciler.shell.report.status import operator_lines
 from reconciler.shell.workspace import open_workspace
 
 _COLUMNS = "{:<14}{:<10}{:<10}{:<20}{:>7}  {:<11}{}"
@@ -50,10 +51,7 @@ def command(run: str | None, env: str | None, output: str, repo: Path | None) ->
 def _list(told: Journal) -> str:
     if not told.holder and not told.runs:
         return "No operator has led this environment yet.\n"
-    lines = [f"{told.holder}; the repository is {told.source} at {told.revision[:7]}" + (f": {told.message}" if told.message else "")]
-    if told.asks:
-        lines.append(f"waits for a person: {told.question}")
-    lines += ["", _COLUMNS.format("run", "revision", "because", "began (UTC)", "took", "ending", "what")]
+    lines = [*operator_lines(told), "", _COLUMNS.format("run", "revision", "because", "began (UTC)", "took", "ending", "what")]
     lines += [
         _COLUMNS.format(one.id, one.revision[:7], one.because[:9], one.began[:19].replace("T", " "), _took(one), one.ending, _what(one))
         for one in told.runs

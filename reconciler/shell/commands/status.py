@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from reconciler.core.condition import Condition, State, conditions
+from reconciler.core.journal import Journal, decode, journal_id
+from reconciler.core.put_back import held_back
 from reconciler.core.world import World
 from reconciler.flow.fan import Stop
 from reconciler.flow.planning import observe
@@ -35,25 +37,29 @@ def command(names: tuple[str, ...], env: str | None, everything: bool, output: s
     """
     workspace = open_workspace(repo)
     graph = workspace.graph(workspace.environment(env))
-    world = run(lambda stop: _observed(workspace, graph, stop))
+    world, told = run(lambda stop: _observed(workspace, graph, stop))
+    graph = held_back(graph, world.inventory.tracks)
     found = conditions(graph, world)
     if names:
         found = tuple(one for one in found if one.resource.name in names or one.resource.short in names)
     if output == "json":
         from reconciler.shell.report.status import status_json
 
-        click.echo(status_json(found, graph, world), nl=False)
+        click.echo(status_json(found, graph, world, told), nl=False)
     else:
         from reconciler.shell.report.status import status_text
 
-        shown = status_text(found, graph, world, place_of(graph.environment), everything=everything or bool(names), color=colored(color))
+        shown = status_text(
+            found, graph, world, told, place_of(graph.environment), everything=everything or bool(names), color=colored(color)
+        )
         click.echo(shown, nl=False)
     raise SystemExit(Exit.PARTLY if any(_is_bad(one) for one in found) else Exit.OK)
 
 
-async def _observed(workspace: Workspace, graph: Graph, stop: Stop) -> World:
+async def _observed(workspace: Workspace, graph: Graph, stop: Stop) -> tuple[World, Journal]:
     async with session(workspace.root, graph, revision_of(workspace)) as target:
-        return await unless_stopped(stop, observe(target.cluster, graph))
+        world = await unless_stopped(stop, observe(target.cluster, graph))
+        return world, decode(await unless_stopped(stop, target.cluster.read(journal_id(graph))))
 
 
 def _is_bad(condition: Condition) -> bool:

@@ -15,7 +15,6 @@ from reconciler.shell.refusal import Refusal
 from reconciler.shell.session import run as running
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(name="run")
@@ -24,13 +23,13 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--branch", default="main", show_default=True, help="Branch of it.")
 @click.option("--path", default="", metavar="FOLDER", help="Folder of the repository that the fleet lies in.")
 @click.option("--credentials", type=FOLDER, help="Folder with the credentials of the repository, as a Secret is mounted.")
-@click.option("--state", type=FOLDER, default=Path(), help="Folder for the mirror and the ledger, below `.fleet/`.")
+@click.option("--repo", "folder", type=FOLDER, default=Path(), help="Folder that a kubeconfig in fleet.yaml counts from; here by default.")
+@click.option("--state", type=FOLDER, help="Folder for mirror and ledger, below its `.fleet/`; that of --repo by default.")
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8080", show_default=True, help="Where probes, metrics and webhooks are.")
 @click.option("--logs", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True, help="Form of log lines on stderr.")
 @click.option(
-    "--github-secret", "github", type=FILE, multiple=True, help="File with the secret of GitHub's webhook; two while it is changed."
+    "--hook-secrets", "hooks", type=FOLDER, help="Folder with secrets of webhooks: `github`, `gitlab`; `github-next` while one changes."
 )
-@click.option("--gitlab-secret", "gitlab", type=FILE, multiple=True, help="The same for GitLab's.")
 @click.option("--notification-secrets", "secrets", type=FOLDER, help="Folder with the secrets that `notifications` of fleet.yaml name.")
 @click.option(
     "--trial-git", "trial", is_flag=True, help="Follow http:// and file://, too. Nothing protects those: for trials on one machine."
@@ -41,11 +40,11 @@ def command(
     branch: str,
     path: str,
     credentials: Path | None,
-    state: Path,
+    folder: Path,
+    state: Path | None,
     listen: str,
     logs: str,
-    github: tuple[Path, ...],
-    gitlab: tuple[Path, ...],
+    hooks: Path | None,
     secrets: Path | None,
     trial: bool,
 ) -> None:
@@ -64,14 +63,16 @@ def command(
         from reconciler.shell.operator.process import Process, Wishes
     except ImportError as missing:
         raise Refusal(f"the operator needs {missing.name}, which is not here", "pip install 'fleetwright[operator]'") from None
-    from reconciler.adapters.git import SECURE, TRIAL, Mirror
+    from reconciler.adapters.git.address import SECURE, TRIAL
+    from reconciler.adapters.git.mirror import Mirror
 
+    place = (state or folder).absolute()
     try:
-        mirror = Mirror(state / ".fleet" / "mirror", git, branch, credentials=credentials, path=path, schemes=TRIAL if trial else SECURE)
+        mirror = Mirror(place / ".fleet" / "mirror", git, branch, credentials=credentials, path=path, schemes=TRIAL if trial else SECURE)
     except SourceUnavailable as wrong:
         raise Refusal(str(wrong), wrong.fix, Exit.USAGE) from None
     set_up(sys.stderr, logs)
-    wishes = Wishes(env, mirror, state.absolute(), host, port, github, gitlab, **({"secrets": secrets} if secrets else {}))
+    wishes = Wishes(env, mirror, folder.absolute(), place, host, port, _present(hooks, "github"), _present(hooks, "gitlab"), secrets)
     process = Process(wishes)
 
     async def work(stop: Stop) -> None:
@@ -81,6 +82,11 @@ def command(
             raise Refusal(f"{listen} cannot be listened on: {taken.strerror or taken}", "name another with --listen") from None
 
     running(work)
+
+
+def _present(folder: Path | None, name: str) -> tuple[Path, ...]:
+    """The secret of this name, and the one that comes after it."""
+    return tuple(file for file in (folder / name, folder / f"{name}-next") if file.is_file()) if folder else ()
 
 
 def _address(text: str) -> tuple[str, int]:

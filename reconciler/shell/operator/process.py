@@ -41,6 +41,7 @@ from reconciler.shell.operator.thrift import Thrift, begin
 from reconciler.shell.operator.web import web
 
 DISTRIBUTION = "fleetwright"
+_NO_SECRETS = Path("/nonexistent")
 _LAST_WORDS = 5.0
 """Seconds in which notifications of the end may still be sent."""
 _NEVER = Vitals(float("inf"), False, "", float("inf"), float("inf"), 0, 0.0, 0, 0, 0)
@@ -53,12 +54,14 @@ class Wishes:
     environment: str
     upstream: Upstream
     root: Path
-    """Folder that relative paths in `fleet.yaml` and the ledger count from."""
+    """Folder that relative paths in `fleet.yaml` count from."""
+    state: Path
+    """Folder of the ledger."""
     host: str = "127.0.0.1"
     port: int = 8080
     github: tuple[Path, ...] = ()
     gitlab: tuple[Path, ...] = ()
-    secrets: Path = Path("/etc/fleetwright/notifications")
+    secrets: Path | None = None
     """Folder with the secrets of notifications."""
 
 
@@ -101,15 +104,15 @@ class Process:
     def __init__(self, wishes: Wishes) -> None:
         self._wishes = wishes
         self._metrics = Metrics(version(DISTRIBUTION), wishes.environment, self._vitals, self._waiting)
-        self._outbox = SqlOutbox(url_of(wishes.root), wishes.environment, said)
+        self._outbox = SqlOutbox(url_of(wishes.state), wishes.environment, said)
         self._listeners = Several([LogListener(), self._metrics, Thrift()])
-        traces = tracing(os.environ, version(DISTRIBUTION), wishes.environment)
-        if traces is not None:
-            self._listeners.add(traces)
+        self._traces = tracing(os.environ, version(DISTRIBUTION), wishes.environment)
+        if self._traces is not None:
+            self._listeners.add(self._traces)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._operator: Operator | None = None
         self._waker: Waker | None = None
-        self._herald: tuple[Herald, asyncio.Task[None]] | None = None
+        self._herald: tuple[Herald, HttpPost, asyncio.Task[None]] | None = None
 
     async def run(self, stop: Stop) -> None:
         """Until `stop` is set. Raises OSError where its port is taken, Refusal where a secret of a webhook is unfit."""
@@ -134,7 +137,7 @@ class Process:
             clock=WallClock(),
             progress=Spoken(),
             listener=self._listeners,
-            ledger=open_ledger(wishes.root),
+            ledger=open_ledger(wishes.state),
             new_id=lambda: uuid.uuid4().hex[:12],
             monotonic=time.monotonic,
             read=self._read,
@@ -151,10 +154,10 @@ class Process:
         """A commit was read: it says where notifications go."""
         fleet = desire.graph.fleet
         if self._herald is None:
-            post = HttpPost(self._wishes.secrets, trial=desire.graph.environment.simulated)
+            post = HttpPost(self._wishes.secrets or _NO_SECRETS, trial=desire.graph.environment.simulated)
             herald = Herald(fleet.name, desire.graph.environment.name, self._outbox, post, WallClock(), said, self._metrics.notification)
             self._listeners.add(herald)
-            self._herald = herald, asyncio.ensure_future(herald.run())
+            self._herald = herald, post, asyncio.ensure_future(herald.run())
         if fleet.spec is not None:
             self._herald[0].aim(fleet.spec.notifications)
 
@@ -182,13 +185,16 @@ class Process:
         if self._waker is not None:
             await asyncio.to_thread(self._waker.stop)
         if self._herald is not None:
-            herald, task = self._herald
+            herald, post, task = self._herald
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS):
                     await herald.turn()
                     await herald.settle()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            await post.close()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
 
 
 def said(text: str) -> None:

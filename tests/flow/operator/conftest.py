@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from reconciler.model.happenings import Happening
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, ObjectId, Observed
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
-from reconciler.ports import Cluster, Fetched, Relation, RunDetail, RunRecord, SourceUnavailable
+from reconciler.ports import Cluster, CommitUnknown, Fetched, Relation, RunDetail, RunRecord, RunState, SourceUnavailable, StepState
 from tests.fleets import Repo
 
 T = TypeVar("T")
@@ -64,7 +64,9 @@ class Shelf:
         pass
 
     def tree(self, revision: str | None = None) -> SourceTree:
-        repo = next(one for one in self.commits if one.revision == revision)
+        repo = next((one for one in self.commits if one.revision == revision), None)
+        if repo is None:
+            raise CommitUnknown(f"there is no {revision}")
         return SourceTree(repo.revision, False, {path: text.encode() for path, text in repo.files.items()})
 
     def read(self, path: str, revision: str | None = None) -> bytes | None:
@@ -72,16 +74,23 @@ class Shelf:
 
 
 class Forgetful:
-    """A ledger that keeps nothing but how many runs there were."""
+    """A ledger that keeps nothing but how many runs there were, and what states they went through."""
 
     def __init__(self) -> None:
         self.begun = 0
+        self.states: dict[str, list[RunState]] = {}
+        self.steps: dict[str, list[Mapping[str, StepState]]] = {}
 
     def begin(self, run: RunRecord, plan: Plan) -> None:
         self.begun += 1
+        self.states[run.id] = [run.state]
+
+    def advance(self, run: RunRecord, steps: Mapping[str, StepState]) -> None:
+        self.states[run.id].append(run.state)
+        self.steps.setdefault(run.id, []).append(steps)
 
     def finish(self, run: RunRecord, result: Result) -> None:
-        pass
+        self.states[run.id].append(run.state)
 
     def runs(self, environment: str | None, limit: int) -> tuple[RunRecord, ...]:
         return ()
