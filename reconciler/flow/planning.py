@@ -195,10 +195,21 @@ async def preview(cluster: Cluster, manifests: Iterable[Manifest], world: World,
     async def ask(manifest: Manifest) -> tuple[ObjectId, Answer]:
         force = manifest.id in world.objects or options.adopt
         answer = await cluster.apply(manifest.body, dry_run=True, force=force)
-        # That it would be created is all there is to know of a new object; the bodies of thousands are not kept.
-        return manifest.id, Accepted({}, created=True) if isinstance(answer, Accepted) and answer.created else answer
+        return manifest.id, _brief(answer, is_ours=manifest.id in world.objects)
 
     return dict(await fan(manifests, ask))
+
+
+def _brief(answer: Answer, *, is_ours: bool) -> Answer:
+    """As much of an answer as is looked at again; the bodies of thousands are a lot of memory. That it would be created is all there is to a new object."""
+    match answer:
+        case Accepted(created=True):
+            return Accepted({}, created=True)
+        case Accepted(body=body) if is_ours:
+            metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+            return Accepted({**body, "metadata": metadata}, created=False)
+        case _:
+            return answer
 
 
 def _remember(suspects: Iterable[Manifest], previews: Mapping[ObjectId, Answer], world: World, equality: Equality) -> None:
