@@ -101,6 +101,11 @@ class Projector:
         """What people ask for, by custom resource: of ours, and of those in git alone."""
         return {id: one.commands for id, one in self._known.items() if one.commands and one.whose is Whose.OURS}
 
+    def is_ours(self, id: ObjectId) -> bool:
+        """Whether it exists and belongs to this environment."""
+        live = self._known.get(id)
+        return live is not None and live.is_there and live.whose is Whose.OURS
+
     def standings(self) -> Iterator[tuple[ObjectId, Standing]]:
         """How each of ours stands, as far as it was said."""
         known = ((id, one.before) for id, one in self._known.items() if one.is_there and one.whose is Whose.OURS)

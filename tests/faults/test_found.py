@@ -254,3 +254,18 @@ def test_a_custom_resource_whose_spec_is_refused_once_is_written_again() -> None
         assert place.store.objects[RESOURCE]["spec"]["wave"] == 10
 
     simulated(refused)
+
+
+def test_a_custom_resource_that_a_deposed_operator_wrote_late_goes() -> None:
+    async def late(place: Place) -> None:
+        body = place.store.objects[RESOURCE]
+        place.shelf.push(place.shelf.head.without([S0]))
+        place.wake()
+        await place.quiet()
+        kept = {name: body[name] for name in ("apiVersion", "kind", "spec")}
+        metadata = {name: body["metadata"][name] for name in ("name", "namespace", "labels", "annotations")}
+        place.store.apply({**kept, "metadata": metadata})
+        await place.quiet()
+        assert RESOURCE not in place.store.objects
+
+    simulated(late)

@@ -69,6 +69,8 @@ class Statuses:
     def seen(self, observed: Observed, *, gone: bool) -> Glance:
         """A watch showed one."""
         glance = self._projector.gone(observed) if gone else self._projector.seen(observed)
+        if self._of is not None and glance.id not in self._of[1].ids and self._projector.is_ours(glance.id):
+            glance = glance._replace(is_drift=True)  # git does not have it: whoever led before may have written it late
         if glance.is_drift or glance.is_command:
             self._whole = self._whole or self._of is None or glance.id not in self._of[1].ids
             self._dirty |= {self._of[1].ids[glance.id]} if self._of and glance.id in self._of[1].ids else set()
