@@ -50,7 +50,12 @@ def fleet(prefix: str) -> Repo:
     here = f"      id: {prefix}\n"
     files["fleet.yaml"] = files["fleet.yaml"].replace(here, here + SYNC).replace("policy: default", f"policy: {prefix}")
     files["fleet.yaml"] = files["fleet.yaml"].replace(f"      namespacePrefix: {prefix}-\n", "")
-    own = {"name: acme": f"name: {prefix}-acme", "name: app": f"name: {prefix}-app", "image: app": f"image: {prefix}-app", "name: default": f"name: {prefix}"}
+    own = {
+        "name: acme": f"name: {prefix}-acme",
+        "name: app": f"name: {prefix}-app",
+        "image: app": f"image: {prefix}-app",
+        "name: default": f"name: {prefix}",
+    }
     named = {"images/app": f"images/{prefix}-app", "tenants/acme": f"tenants/{prefix}-acme", "services/acme": f"services/{prefix}-acme"}
     named |= {"policy-packs/default": f"policy-packs/{prefix}"}
     return Repo({_renamed(path, named): _renamed(text, own) if path != "fleet.yaml" else text for path, text in files.items()})
@@ -140,12 +145,16 @@ class Corner:
                 found.append(f"{id} is {ready}")
         return found
 
-    async def converged(self, seconds: float = 90) -> None:
-        """Waits until nothing is wrong; then nothing is written for a while, however often somebody asks."""
+    async def begun(self, seconds: float = 90) -> None:
+        """Waits until nothing is wrong."""
         end = time.monotonic() + seconds
         while wrong := await self.wrong():
             assert time.monotonic() < end, f"{wrong}; said {self.ears.said[-3:]}"
             await asyncio.sleep(0.2)
+
+    async def converged(self, seconds: float = 90) -> None:
+        """Waits until nothing is wrong; then nothing is written for a while."""
+        await self.begun(seconds)
         await self.silent()
 
     async def silent(self, seconds: float = 4.0, tries: int = 6) -> None:
@@ -199,15 +208,15 @@ class Corner:
         state.mkdir()
         code = "import sys; from pipelines.main import main; sys.exit(main())"
         words = ["operator", "run", "--env", "test", "--git", repository.as_uri(), "--trial-git", "--state", str(state)]
-        log = (self.folder / f"{name}.log").open("wb")
-        return subprocess.Popen(
-            [sys.executable, "-c", code, *words, "--listen", "127.0.0.1:0", "--logs", "text"],
-            cwd=state,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "POD_NAME": name},
-            start_new_session=True,
-        )
+        with (self.folder / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", code, *words, "--listen", "127.0.0.1:0", "--logs", "text"],
+                cwd=state,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "POD_NAME": name},
+                start_new_session=True,
+            )
 
 
 async def _shows(cluster: KubernetesCluster, operator: Operator) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
 
@@ -20,8 +21,12 @@ from reconciler.model.manifests import ENVIRONMENT_LABEL, identify
 from tests.adapters.faults import Answer, Delay, FaultProxy, Lines, Reset, event, status
 from tests.engines.binaries import Tier
 from tests.engines.client import Api
+from tests.engines.client import connect as open_api
 from tests.engines.cluster import Cluster as Server
+from tests.engines.cluster import up
+from tests.engines.fixtures import started
 from tests.faults.server import Corner, corner, edited, end, fleet, until
+from tests.fleets import Repo
 from tests.operator.corner import Writer
 
 Arm = Callable[[FaultProxy], None]
@@ -67,6 +72,9 @@ WATCHES = {
     "broken after a line": arm((Lines((), "cut", after=1), "WATCH", 25)),
 }
 
+FIXED = frozenset({"broken after", "half an answer", "409", "429", "504 after", "410 as an event", "silence", "a cut line"})
+"""What `./dev test` runs; `./dev faults` has all of them, and two at once."""
+
 
 @pytest.fixture
 def real(cluster: Server) -> Server:
@@ -79,7 +87,7 @@ async def through(server: Server, prefix: str, folder: Path, armed: Arm, name: s
     """One commit and some drift while the faults last; what went wrong."""
     try:
         async with corner(server, prefix, folder) as here, here.running() as operator:
-            await here.converged()
+            await here.begun()
             armed(here.proxy)
             here.push(edited(here.shelf.head), operator)
             live = await here.direct.read(here.deployment("s0"))
@@ -98,7 +106,7 @@ async def all_through(server: Server, prefix: str, folder: Path, faults: dict[st
         async with turns:
             return await through(server, f"{prefix}-{number}", folder / str(number), armed, name)
 
-    told = await asyncio.gather(*(one(number, name, armed) for number, (name, armed) in enumerate(faults.items())))
+    told = await asyncio.gather(*(one(number, name, armed) for number, (name, armed) in enumerate(faults.items()) if name in FIXED))
     assert not any(told), [text for text in told if text]
 
 
@@ -112,8 +120,8 @@ async def test_whatever_becomes_of_watches_a_commit_and_drift_come_to_their_end(
 
 async def test_lists_of_an_older_time_delete_nothing(real: Server, prefix: str, tmp_path: Path) -> None:
     async with corner(real, prefix, tmp_path) as here:
-        async with here.running() as operator:
-            await here.converged()
+        async with here.running():
+            await here.begun()
             old = here.shelf.head
         lists = await _lists(here)
         async with here.running() as operator:
@@ -148,16 +156,16 @@ async def _lists(here: Corner) -> dict[str, bytes]:
 
 
 async def test_a_token_that_is_changed_is_taken_up(real: Server, prefix: str, tmp_path: Path) -> None:
-    async with corner(real, prefix, tmp_path) as here:
-        here.proxy.kubeconfig(tmp_path / "kubeconfig-1")
-        async with here.running() as operator:
-            await here.converged()
-            here.proxy.fail(status(401, "Unauthorized", "Unauthorized"), times=30)
-            here.push(edited(here.shelf.head), operator)
-            await here.converged()
+    async with corner(real, prefix, tmp_path) as here, here.running() as operator:
+        await here.converged()
+        here.proxy.fail(status(401, "Unauthorized", "Unauthorized"), times=30)
+        here.push(edited(here.shelf.head), operator)
+        await here.converged()
 
 
-async def test_a_definition_that_is_taken_away_comes_back_and_nothing_else_is_touched(real: Server, prefix: str, api: Api, tmp_path: Path) -> None:
+async def test_a_definition_that_is_taken_away_comes_back_and_nothing_else_is_touched(
+    real: Server, prefix: str, api: Api, tmp_path: Path
+) -> None:
     async with corner(real, prefix, tmp_path) as here, here.running():
         await here.converged()
         before = await Writer(here.direct).live(prefix)
@@ -180,7 +188,9 @@ POLICY = {
 }  # fmt: skip
 
 
-async def test_admission_that_rewrites_our_fields_is_a_steady_state_and_no_fight(real: Server, prefix: str, api: Api, tmp_path: Path) -> None:
+async def test_admission_that_rewrites_our_fields_is_a_steady_state_and_no_fight(
+    real: Server, prefix: str, api: Api, tmp_path: Path
+) -> None:
     groups = (await api.get("/apis/admissionregistration.k8s.io/v1")).body
     if not any(one["name"] == "mutatingadmissionpolicies" for one in groups["resources"]):
         pytest.skip("this API server has no MutatingAdmissionPolicy")
@@ -206,11 +216,7 @@ async def test_admission_that_rewrites_our_fields_is_a_steady_state_and_no_fight
 async def test_another_controller_is_fought_for_three_rounds_then_named_and_left_alone(real: Server, prefix: str, tmp_path: Path) -> None:
     async with corner(real, prefix, tmp_path) as here, here.running():
         await here.converged()
-        rival = Writer(here.direct).cluster
-        assert rival is here.direct
         path = object_path(here.deployment("s0"))
-        from tests.engines.client import connect as open_api
-
         async with open_api(real.kubeconfig) as hands:
             rounds = 0
 
@@ -240,8 +246,7 @@ async def _true(value: bool) -> bool:
     return value
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-async def test_an_operator_that_is_killed_in_the_middle_of_a_run_is_taken_up_by_the_next(real: Server, prefix: str, tmp_path: Path, after: bool) -> None:
+async def test_an_operator_that_is_killed_in_the_middle_of_a_run_is_taken_up_by_the_next(real: Server, prefix: str, tmp_path: Path) -> None:
     async with corner(real, prefix, tmp_path, fleet(prefix)) as here:
         repository = here.repository()
         first = here.process(repository, "first")
@@ -250,7 +255,7 @@ async def test_an_operator_that_is_killed_in_the_middle_of_a_run_is_taken_up_by_
         async def kill() -> None:
             os.kill(first.pid, signal.SIGKILL)
 
-        here.proxy.fail(Reset(late=after), "PATCH", f"deployments/s0?fieldManager=fleetwright{'&force' * 0}", meanwhile=kill, unless="dryRun")
+        here.proxy.fail(Reset(late=True), "PATCH", "deployments/s0?fieldManager=fleetwright", meanwhile=kill, unless="dryRun")
         try:
             await asyncio.to_thread(first.wait, 60)
             second = here.process(repository, "second")
@@ -287,12 +292,39 @@ async def test_a_leader_that_stood_still_while_another_took_over_does_no_harm(re
                     end(process)
 
 
-def _as_committed(here: Corner, repository: Path) -> object:
+def _as_committed(here: Corner, repository: Path) -> Repo:
     """The repository's head as a commit of the shelf, for the oracle."""
-    import subprocess
-
-    from tests.fleets import Repo
-
     head = subprocess.run(["git", "-C", repository, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     paths = [repository / "fleet.yaml", *repository.glob("specs/**/*.yaml")]
     return Repo({str(path.relative_to(repository)): path.read_text() for path in paths}, head)
+
+
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that nobody else uses: it will not always answer."""
+    yield from started(tmp_path_factory.mktemp("own"), Tier.REAL)
+
+
+async def test_a_store_that_stands_still_and_a_server_that_is_killed_are_sat_out(own: Server, prefix: str, tmp_path: Path) -> None:
+    async with corner(own, prefix, tmp_path) as here, here.running() as operator:
+        await here.begun()
+        etcd, server = own.daemon("etcd").pid(), own.daemon("apiserver").pid()
+        assert etcd
+        assert server
+        os.kill(etcd, signal.SIGSTOP)
+        try:
+            here.push(edited(here.shelf.head), operator)
+            await asyncio.sleep(12)
+        finally:
+            os.kill(etcd, signal.SIGCONT)
+        await here.converged()
+        live = await here.direct.read(here.deployment("s0"))
+        assert live is not None
+        await here.direct.delete(live)
+        os.kill(server, signal.SIGKILL)
+        await until(lambda: _true(own.daemon("apiserver").pid() is None))
+        here.push(fleet(prefix).having("specs/policy-packs/x.yaml", "kind: ["), operator)
+        await asyncio.sleep(3)
+        await asyncio.to_thread(up, own.state, Tier.REAL, tied=True)
+        here.push(Repo(fleet(prefix).files, "d00d005"), operator)
+        await here.converged()

@@ -103,7 +103,8 @@ class Walk:
         for _ in range(self.chance.randint(1, 4)):
             act = self.chance.choices([act for act, _ in acts], [weight for _, weight in acts])[0]
             if (what := act()) is not None:
-                self.faults[act.__name__.strip("_")] += 1
+                if act != self._api_faults:  # each request that it breaks is counted
+                    self.faults[act.__name__.strip("_").replace("_", " ")] += 1
                 self.told.append(what)
             self.place.wake()
             await asyncio.sleep(self.chance.choice((0.0, 0.05, 0.4, 1.0, 7.0, 40.0)))
@@ -465,7 +466,11 @@ class Walk:
                 return None
             if self.chance.random() > rate / 2:
                 return None
-            return _fault(self.chance.choice(kinds), request, late=late)
+            found = _fault(self.chance.choice(kinds), request, late=late)
+            if found is not None:
+                said = str(found.status) if isinstance(found, Refused) else "no answer"
+                self.faults[f"API: {said}{' after it took effect' if late else ''}"] += 1
+            return found
 
         self.place.fault = fault
         return f"one request in {1 / rate:.0f} fails: {kinds}"
