@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.differ import differ
 from reconciler.core.handover import handed_over
-from reconciler.core.inventory import INVENTORY_LABEL, decode
+from reconciler.core.inventory import INVENTORY_LABEL, Entry, decode
 from reconciler.core.journal import decode as read_journal
 from reconciler.core.projecting import Whose, mark, projection, whose
 from reconciler.flow.operator.desire import Desire, Lasting
@@ -59,9 +59,14 @@ def _differing(manifests: list[Manifest], place: Place) -> tuple[Manifest, ...]:
     return differ(there, live)
 
 
-def _inventory(place: Place, expected: Expected) -> list[str]:
+def inventory(place: Place) -> Mapping[ObjectId, Entry]:
+    """What the operator says that there is."""
     shards = place.store.select({ENVIRONMENT_LABEL: ENVIRONMENT, INVENTORY_LABEL: "true"}, [("", "ConfigMap")])
-    entries, live = decode(shards).entries, place.live()
+    return decode(shards).entries
+
+
+def _inventory(place: Place, expected: Expected) -> list[str]:
+    entries, live = inventory(place), place.live()
     found = [f"{id} is live and in no inventory" for id in live.keys() - entries.keys()]
     unlabelled = place.store.objects.keys() if expected.loose else frozenset()  # while they are paused nobody puts a label back
     found += [f"{id} is in the inventory and not live" for id in entries.keys() - live.keys() - unlabelled]

@@ -46,6 +46,10 @@ class Read:
         self._known: dict[Any, Desire | NothingDesired] = {}
         self.count = 0
 
+    def forget(self) -> None:
+        """Commits of a walk are its own: nobody else reads them."""
+        self._known.clear()
+
     def __call__(self, source: Any, revision: str, name: str, kinds: Any, today: date, before: Lasting) -> Desire:
         self.count += 1
         tree = source.tree(revision)
