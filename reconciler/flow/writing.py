@@ -30,13 +30,13 @@ async def write(cluster: Cluster, step: Create | Update, revision: str) -> tuple
 
 
 async def _update(cluster: Cluster, step: Update, revision: str) -> Answer:
-    observed, before, strips, answer = step.observed, _ours(step.observed), step.strips, None
+    observed, before, strips, answer = step.observed, step.observed, step.strips, None
     for _ in range(TRIES):
         if strips:
             answer = await cluster.patch_managers(observed, strips)
             if isinstance(answer, Accepted):
                 observed = _seen(step.manifest.id, answer.body)
-                before = _ours(observed)
+                before = observed
             strips = strips if _is_conflict(answer) else ()
         if not strips:
             answer = await cluster.apply(_body(step.manifest.body, revision, observed), dry_run=False, force=True)
@@ -45,7 +45,7 @@ async def _update(cluster: Cluster, step: Update, revision: str) -> Answer:
         now = await cluster.read(step.manifest.id)
         if now is None or now.uid != step.observed.uid:
             return Refused(409, "Conflict", "it was replaced while this ran; plan again")
-        if _ours(now) != before:
+        if _ours(now) != _ours(before):
             return Refused(409, "Conflict", "somebody changed it while this ran; plan again")
         observed = now
     assert answer is not None
