@@ -10,7 +10,7 @@ import pytest
 from tests.engines.cluster import ROOT
 
 LOCK = (ROOT / ".ci" / "requirements.txt").read_text()
-COMMANDS = ("up", "down", "test", "check", "fmt", "bench", "lock", "clean", "help")
+COMMANDS = ("up", "down", "test", "check", "fmt", "faults", "bench", "lock", "clean", "help")
 
 
 def dev(*arguments: str) -> subprocess.CompletedProcess[str]:
