@@ -45,7 +45,7 @@ def brief(hash: str) -> str:
 
 def held(plan: Plan) -> int:
     """How many objects guards keep from being taken down."""
-    return taken_down(step for step in plan.steps if isinstance(step, Delete | Update) and step.guarded)
+    return taken_down(step for step in plan.steps if is_guarded(step))
 
 
 def nothing_goes(plan: Plan) -> bool:
@@ -55,7 +55,7 @@ def nothing_goes(plan: Plan) -> bool:
 
 def guarded_owners(plan: Plan) -> frozenset[str]:
     """Whose steps guards hold."""
-    return frozenset(owner_of_step(step) for step in plan.steps if isinstance(step, Delete | Update) and step.guarded)
+    return frozenset(owner_of_step(step) for step in plan.steps if is_guarded(step))
 
 
 def questions(plan: Plan, graph: Graph, by: str, mode: Approval) -> tuple[Question, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.core.acting import opens
+from reconciler.core.aside import is_guarded
 from reconciler.core.home import NAMESPACE
-from reconciler.core.waves import access, early, governance, guarded, late, of_stage
+from reconciler.core.waves import access, early, governance, late, of_stage
 from reconciler.flow import told
 from reconciler.flow.account import Account
 from reconciler.flow.bookkeeping import Books, FenceLost, is_settled
@@ -17,7 +18,7 @@ from reconciler.flow.planning import Planned, preview
 from reconciler.flow.rollout import Patience, Rollout
 from reconciler.flow.verdict import Endings, interrupted
 from reconciler.model.manifests import Manifest, ObjectId, Stage
-from reconciler.model.plan import Block, Create, Delete, Update
+from reconciler.model.plan import Block, Create
 from reconciler.model.result import Ending, Result
 from reconciler.ports import Accepted, Clock, Cluster, Progress, Refused, Unreachable
 
@@ -150,9 +151,7 @@ class _Run:
             return Ending.FAILED, told.failed(outcomes, self._account.rest(self._planned))
         if self._stop.is_set():
             return interrupted(self._stop.reason), told.stopped(self._stop.reason, outcomes)
-        deletions = any(isinstance(step, Delete) and step.guarded for step in self._plan.steps)
-        suspensions = any(isinstance(step, Create | Update) and guarded(step) for step in self._plan.steps)
-        if deletions or suspensions:
+        if any(is_guarded(step) for step in self._plan.steps):
             return Ending.HELD, told.held(self._plan, self._planned.graph.environment.name)
         return Ending.COMPLETED, told.completed(outcomes)
 

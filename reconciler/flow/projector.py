@@ -106,10 +106,13 @@ class Projector:
         live = self._known.get(id)
         return live is not None and live.is_there and live.whose is Whose.OURS
 
-    def standings(self) -> Iterator[tuple[ObjectId, Standing]]:
-        """How each of ours stands, as far as it was said."""
-        known = ((id, one.before) for id, one in self._known.items() if one.is_there and one.whose is Whose.OURS)
-        return ((id, standing) for id, standing in known if standing is not None)
+    def ours(self) -> Iterator[ObjectId]:
+        """Everything that exists and belongs to this environment."""
+        return (id for id in self._known if self.is_ours(id))
+
+    def standing(self, id: ObjectId) -> Standing | None:
+        """How one stands, as far as it was said."""
+        return self._known[id].before
 
     def ready(self) -> Mapping[tuple[str, str], int]:
         """How many of ours there are by kind and by the reason of their condition Ready; empty where they have none."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from reconciler.core.aside import is_guarded, owner_of_step
 from reconciler.core.guard import taken_down
 from reconciler.core.health import Failed, Progressing
 from reconciler.core.refusals import fix
 from reconciler.flow.lease import is_operator
 from reconciler.model.manifests import ObjectId
-from reconciler.model.plan import Block, Delete, Plan, Update
+from reconciler.model.plan import Block, Plan
 from reconciler.model.result import Outcome, Status
 from reconciler.ports import Refused
 
@@ -124,9 +125,9 @@ def left_out(outcomes: Collection[Outcome], questions: Iterable[str]) -> str:
 
 def held(plan: Plan, environment: str) -> str:
     """Guards hold deletions."""
-    steps = [step for step in plan.steps if isinstance(step, Delete | Update) and step.guarded]
+    steps = [step for step in plan.steps if is_guarded(step)]
     number = taken_down(steps)
-    owners = sorted({step.owner if isinstance(step, Delete) else str(step.manifest.owner) for step in steps})
+    owners = sorted({owner_of_step(step) for step in steps})
     head = (
         f"Everything else is applied. Guards hold {counted(number, 'step')} that would take down {counted(len(owners), 'resource')}:"
         " a namespace, a claim, or more than this environment lets go at once.\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.approval import Question, approved, held, nothing_goes, questions
@@ -139,7 +139,7 @@ class Passes:
         plan, wave = gated(plan, graph, planned.desired, planned.world.inventory, state.approved)
         asked = (*questions(planned.plan, graph, state.approved, mode), *([wave] if wave is not None else []))
         self._ask(run, asked)
-        refused = {**state.waiting(now, _digests(planned)), **blocked(plan)}
+        refused = {**state.waiting(now, _digests(planned, state.troubles)), **blocked(plan)}
         out = {**refused, **state.paused(now, map(owner_of_step, plan.steps))}
         return replace(planned, plan=aside(plan, out, state.left_alone(planned, now)), question=wave), refused
 
@@ -181,7 +181,8 @@ class Passes:
         failed = {outcome.owner: f"{outcome.id}: {outcome.reason}" for outcome in result.outcomes if outcome.status is Status.FAILED}
         again = state.keeper.end(planned, outcomes, account.uids)
         state.keeper.health.update(account.health)
-        state.refused({**refused, **failed}, now, _digests(planned))
+        reasons = {**refused, **failed}
+        state.refused(reasons, now, _digests(planned, reasons.keys() | state.troubles.keys()))
         state.result = result
         if result.ending not in (Ending.CANCELLED, Ending.LOCKED):
             state.applied = planned.plan.revision
@@ -202,11 +203,12 @@ def _written(planned: Planned, account: Account) -> frozenset[Ref]:
     return frozenset(manifest.owner for manifest in planned.desired if manifest.id in account.uids)
 
 
-def _digests(planned: Planned) -> dict[str, str]:
-    """What is desired of each owner, as one digest."""
+def _digests(planned: Planned, owners: Collection[str]) -> dict[str, str]:
+    """What is desired of each of these owners, as one digest."""
     found: dict[str, list[str]] = {}
-    for manifest in planned.desired:
-        found.setdefault(str(manifest.owner), []).append(manifest.digest)
+    for manifest in planned.desired if owners else ():
+        if (owner := str(manifest.owner)) in owners:
+            found.setdefault(owner, []).append(manifest.digest)
     return {owner: digest(digests) for owner, digests in found.items()}
 
 

@@ -129,9 +129,11 @@ class Statuses:
         """What git does not have any more and stays for now: it waits for a person, or somebody paused it."""
         state, now = self._state, self._outfit.clock.now()
         waits = {owner for one in state.asked for owner in one.owners}
-        for id, _ in self._projector.standings():
+        for id in self._projector.ours():
+            if id in asked.ids:
+                continue
             ref = ref_of(id, asked.graph.environment)
-            if id not in asked.ids and (str(ref) in waits or state.pause_of(ref, now)):
+            if (str(ref) in waits or state.pause_of(ref, now)) and self._projector.standing(id) is not None:
                 yield ref
 
     def _facts(self, refs: Iterable[Ref], wrote: set[Ref], repaired: set[Ref]) -> dict[Ref, Facts]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from reconciler.core.aside import is_guarded
 from reconciler.model.manifests import RANK, ObjectId, Stage
 from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update, step_id
 from reconciler.model.refs import Ref
@@ -158,7 +159,7 @@ def _row(sign: Sign, owner: Ref, group: Group, steps: list[Step], tags: Mapping[
         tuple(field for step in updates for field in _fields(step, tags, f"{step.manifest.id.kind} " if several else "")),
         tuple(dict.fromkeys(visible(without_password(reason)) for step in steps for reason in _because(step))),
         next((visible(step.fix) for step in steps if isinstance(step, Block)), ""),
-        any(isinstance(step, Update | Delete) and step.guarded for step in steps),
+        any(is_guarded(step) for step in steps),
     )
 
 

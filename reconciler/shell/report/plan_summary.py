@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from reconciler.core.aside import is_guarded
 from reconciler.core.guard import taken_down
 from reconciler.model.findings import Severity
 from reconciler.model.plan import Block, Create, Delete, NoteKind, Plan, Rebuild, Roll, Update
@@ -48,7 +49,7 @@ def summary(plan: Plan) -> Summary:
         pending=notes[NoteKind.PENDING],
         blocked=steps[Block],
         kept=notes[NoteKind.KEPT],
-        guarded=sum(isinstance(step, Update | Delete) and step.guarded for step in plan.steps),
+        guarded=sum(is_guarded(step) for step in plan.steps),
         allow_delete=taken_down(plan.steps),
         rebuilds=effects[Rebuild],
         rolls=effects[Roll],
