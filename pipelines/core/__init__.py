@@ -1,0 +1,1 @@
+"""What builds decide, as pure functions: no input, output, clock or client library."""

@@ -1,0 +1,1 @@
+"""The order of the steps of a build, a rescan, a clean-up. Effects only through `pipelines.ports`."""

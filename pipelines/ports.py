@@ -1,0 +1,183 @@
+"""Ports: what builds need of the world. Adapters implement them; fakes are real implementations held to the same contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Protocol
+
+from pipelines.model.oci import Descriptor, Document, Pinned, Repository
+
+
+class RegistryFault(Exception):
+    """A registry did not do what it was asked. Says which registry, what it answered, and what to do about it."""
+
+    def __init__(self, message: str, fix: str = "", *, status: int = 0, code: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+        self.status = status
+        """HTTP status; 0 where there was no answer."""
+        self.code = code
+        """The error code of the OCI distribution specification, such as `DENIED`; empty where there was none."""
+
+
+class Unreachable(RegistryFault):
+    """No answer: refused, cut, timed out. What was written may or may not be there."""
+
+
+class Denied(RegistryFault):
+    """401 or 403: the credentials are missing, wrong, or not enough."""
+
+
+class WrongDigest(RegistryFault):
+    """What came is not what its digest says. Nothing of it was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A blob to upload: where it may be mounted from, and its bytes when that does not work."""
+
+    descriptor: Descriptor
+    chunks: Callable[[], AsyncIterator[bytes]]
+    mount_from: tuple[Repository, ...] = ()
+
+
+class Registry(Protocol):
+    """Any OCI registry (distribution specification 1.1), of any host. Every digest is checked in both directions.
+
+    `None` means that the registry said that it has no such thing (404). Everything else that is not an answer raises RegistryFault.
+    """
+
+    async def head(self, repository: Repository, reference: str) -> Descriptor | None:
+        """What `reference` (a tag or a digest) stands for: one request, no body."""
+
+    async def manifest(self, repository: Repository, reference: str) -> Document | None:
+        """A manifest or index, at most 4 MiB of it (the specification's limit)."""
+
+    def blob(self, repository: Repository, descriptor: Descriptor) -> AsyncIterator[bytes]:
+        """The bytes of a blob, checked: the last chunk comes only when digest and size are as the descriptor says."""
+
+    async def has_blob(self, repository: Repository, digest: str) -> bool:
+        """Whether a blob is there."""
+
+    async def push_blob(self, repository: Repository, push: Push) -> bool:
+        """Make a blob be there: already there, mounted, or uploaded. Returns whether bytes were sent."""
+
+    async def push_manifest(self, repository: Repository, reference: str, document: Document) -> None:
+        """Put a manifest under a tag or its own digest. Whatever it names must be there already."""
+
+    async def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+        """What is attached to `digest`: the referrers API, else the fallback tag `sha256-<hex>`."""
+
+    async def attach(self, repository: Repository, document: Document) -> None:
+        """Push a manifest that has a `subject`, and where the registry has no referrers API, list it under the fallback tag."""
+
+    async def tags(self, repository: Repository) -> tuple[str, ...]:
+        """Every tag of a repository; none for a repository that does not exist."""
+
+    async def delete(self, repository: Repository, reference: str) -> bool:
+        """Delete a manifest by its digest, or a tag where the registry can. False where it was not there."""
+
+    async def close(self) -> None:
+        """Close its connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret of a build: mounted under `/run/secrets/ID` in the steps that ask for it, in no layer and no log."""
+
+    id: str
+    file: PurePath
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One image to build, as a builder gets it. Everything in it is part of the image's key, the secrets' values aside."""
+
+    name: str
+    context: PurePath
+    """A folder that holds exactly the files that count: filtered, with their executable bits and symbolic links."""
+    dockerfile: str
+    """The text of the Dockerfile; every FROM and COPY --from of something outside is by digest already."""
+    parent: Pinned | None
+    """What it starts from, as a registry has it; None for `FROM scratch`. The last FROM of `dockerfile` names it."""
+    platform: str
+    """`linux/amd64`."""
+    args: Mapping[str, str] = field(default_factory=dict)
+    source_date: int = 0
+    """SOURCE_DATE_EPOCH, in seconds, of every step."""
+    secrets: tuple[Secret, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a builder made of an order: files and settings, not yet an image."""
+
+    changes: PurePath
+    """An uncompressed layer tar (image spec, layer.md) with what the build changed over its parent, whiteouts included; in any order, with
+    any times, perhaps with entries that did not change. `core/layer` makes it canonical."""
+    run: Mapping[str, object]
+    """The image's whole `config` object as the builder has it; a whitelist of it is kept."""
+
+
+class BuildFailed(Exception):
+    """A step failed, or the builder. Says which step and the end of what it printed."""
+
+    def __init__(self, message: str, fix: str = "", *, log: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+        self.log = log
+
+
+class BuilderMissing(BuildFailed):
+    """The builder itself is not there or does not answer."""
+
+
+Log = Callable[[str], None]
+"""One line of what a build prints, as it comes."""
+
+
+class Builder(Protocol):
+    """Turns an order into files. Cancelling the task ends the build and leaves nothing running."""
+
+    async def build(self, order: Order, into: PurePath, log: Log) -> Made:
+        """Build, and leave what was made in the folder `into`."""
+
+    async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
+        """Run a command in an image (an OCI layout folder), without network, as its user; BuildFailed unless it exits with 0."""
+
+    async def close(self) -> None:
+        """End what it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What the scanner said: the whole report as JSON, and what it judged by."""
+
+    report: bytes
+    scanner: str
+    """`trivy 0.76.0`."""
+    database: str
+    """When its database was made, RFC 3339; empty where it does not say."""
+
+
+class NoVerdict(Exception):
+    """The scanner could not tell: missing, crashed, timed out, without or with an old database. Never a pass."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Scanner(Protocol):
+    """Finds packages in images and vulnerabilities in packages."""
+
+    async def inventory(self, layout: PurePath) -> bytes:
+        """CycloneDX JSON of what is in an image (an OCI layout folder), as the scanner writes it."""
+
+    async def scan(self, layout: PurePath) -> ScanReport:
+        """The vulnerabilities of an image (an OCI layout folder), all severities, fixed or not; deciding is not its job."""
+
+    async def rescan(self, sbom: bytes) -> ScanReport:
+        """The vulnerabilities of what a CycloneDX SBOM lists."""
