@@ -214,10 +214,11 @@ def _following(folder: Path, services: int, server: servers.Server) -> Iterator[
     (state / fleets.KUBECONFIG).parent.mkdir(parents=True)
     shutil.copy(server.kubeconfig, state / fleets.KUBECONFIG)
     secret = secrets.token_hex(16)
-    (folder / "secret").write_text(secret)
+    (folder / "hooks").mkdir()
+    (folder / "hooks" / "github").write_text(secret)
     port = free_ports(("operator",))["operator"]
     command = (*FLEET, "operator", "run", "--env", "trial", "--git", f"file://{bare}", "--trial-git", "--state", str(state),
-               "--listen", f"127.0.0.1:{port}", "--github-secret", str(folder / "secret"))  # fmt: skip
+               "--listen", f"127.0.0.1:{port}", "--hook-secrets", str(folder / "hooks"))  # fmt: skip
     with Running(command, folder) as program:
         site = _Site(work, program, server, f"http://127.0.0.1:{port}", secret)
         _await_ready(site)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from types import ModuleType
 
 INTERRUPTED = 130
 YOUNG = 100_000
@@ -14,7 +15,7 @@ YOUNG = 100_000
 def main() -> None:
     """Run the command line. Ctrl-C exits with 130 wherever it strikes, even while modules are still being imported."""
     gc.set_threshold(YOUNG, 50, 100)
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # or it looks for some in every installed distribution
+    _without_plugins()
     try:
         from reconciler.shell.cli import run
 
@@ -23,3 +24,11 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     finally:
         gc.freeze()  # or the interpreter, as it ends, looks through all there is for garbage: it goes with the process anyway
+
+
+def _without_plugins() -> None:
+    """No plugins of pydantic: it would look for some in every installed distribution. Told so, it still loads all that reads those."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    loader = ModuleType("pydantic.plugin._loader")
+    vars(loader)["get_plugins"] = tuple
+    sys.modules[loader.__name__] = loader

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Protocol
 
 from pipelines.model.oci import Descriptor, Document, Pinned, Repository
+from reconciler.model.value import dataclass
 
 
 class RegistryFault(Exception):

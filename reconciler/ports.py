@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reconciler.model.answers import Accepted, Answer, Refused
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:  # whoever only reads files, as lint does, needs the faults of a source, and none of what goes through the other ports
     from reconciler.model.documents import SourceTree

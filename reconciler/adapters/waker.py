@@ -12,13 +12,14 @@ import logging
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from reconciler.model.happenings import BuildPutBack, ConditionChanged, ConflictFound, Happening
 from reconciler.model.manifests import Body
 from reconciler.model.spec import API_VERSION, GROUP
+from reconciler.model.value import dataclass
 
 # Kopf looks whether the official client is there, to take its objects, too. We have none for it, and the client takes ten megabytes.
 _CLIENT = sys.modules.get("kubernetes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.core.fallback import digest_of, images, is_late, target, tells
@@ -15,6 +15,7 @@ from reconciler.model.kind import Kind
 from reconciler.model.manifests import Manifest, ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.track import Track
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

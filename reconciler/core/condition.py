@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.health import Failed, Healthy, Progressing, health, waits
@@ -14,6 +13,7 @@ from reconciler.core.world import World
 from reconciler.model.graph import Choice, Graph, Held, Locked, Missing, Placed, Unplaced, Unverified
 from reconciler.model.manifests import Observed
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 
 
 class State(StrEnum):

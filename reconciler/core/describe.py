@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, assert_never
@@ -27,6 +27,7 @@ from reconciler.model.projection import READY
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending
 from reconciler.model.secrecy import redacted
+from reconciler.model.value import dataclass
 
 SHORT = 7
 """Digits of a commit that people see."""

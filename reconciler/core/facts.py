@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from reconciler.core.health import Health
 from reconciler.model.findings import Finding
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 
 
 class Approval(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from reconciler.model.manifests import Body
 from reconciler.model.refs import Ref
 from reconciler.model.running import suspended
 from reconciler.model.track import PutBack, Track
+from reconciler.model.value import dataclass
 
 SPENT = 10
 """Builds that a track remembers as put back: as many as a lock keeps."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.manifests import Body
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

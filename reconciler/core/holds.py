@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -21,6 +20,7 @@ from reconciler.model.kind import Kind
 from reconciler.model.lock import Builds, Lock
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Spec
+from reconciler.model.value import dataclass
 
 PREV = "prev"
 FIELD = "forceImageTag"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +12,7 @@ from reconciler.core.home import LABELS, NAMESPACE, OPERATOR, named
 from reconciler.core.rbac import rbac
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import Body
+from reconciler.model.value import dataclass
 
 HTTP = 8080
 """Probes, metrics and webhooks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from reconciler.model.fleet import SYSTEM_NAMESPACE, Guards
 from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGED_BY, MANAGER, REVISION_ANNOTATION, TENANT_LABEL, Body, ObjectId, Observed
 from reconciler.model.refs import Ref
 from reconciler.model.track import Track
+from reconciler.model.value import dataclass
 
 INVENTORY_LABEL = "fleetwright.dev/inventory"
 FENCE_ANNOTATION = "fleetwright.dev/fence"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, TypeVar
 
 import orjson
@@ -11,6 +11,7 @@ import orjson
 from reconciler.model.fleet import SYSTEM_NAMESPACE
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import MANAGED_BY, MANAGER, Body, ObjectId, Observed
+from reconciler.model.value import dataclass
 
 RUNS = 20
 """Runs, and builds that were put back, that it remembers; the ledger has all runs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from reconciler.core.circles import circles
@@ -16,6 +15,7 @@ from reconciler.model.fleet import Fleet, FleetSpec, Resource
 from reconciler.model.kind import Kind
 from reconciler.model.refs import FLEET, Link, Ref
 from reconciler.model.spec import Spec
+from reconciler.model.value import dataclass
 
 TENANT = "Tenant"
 """The kind that makes what a tenant's specs stand on; a fleet of kinds without it has no tenants to miss."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reconciler.model.manifests import Body
+from reconciler.model.value import dataclass
 
 PAUSED = "fleetwright.dev/paused"
 """On a custom resource, or on the record of the environment for everything: `true`, or until when (RFC 3339)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from reconciler.core.changes import changes
 from reconciler.core.guard import guarded
@@ -19,6 +18,7 @@ from reconciler.model.findings import Finding
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGER, Manifest, ObjectId, Observed
 from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update, step_id
+from reconciler.model.value import dataclass
 
 IMMUTABLE = "delete the object by hand when its loss is acceptable, or undo the edit"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -33,6 +32,7 @@ from reconciler.model.manifests import (
 )
 from reconciler.model.refs import Ref
 from reconciler.model.spec import API_VERSION, GROUP
+from reconciler.model.value import dataclass
 
 COMMANDS = (PAUSED, RECONCILE)
 """Annotations by which people talk to the operator."""

@@ -5,8 +5,10 @@ The wait doubles from a minute to an hour (compare Crossplane's circuit breaker 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+
+from reconciler.model.value import dataclass
 
 ROUNDS = 3
 WINDOW = timedelta(minutes=2)

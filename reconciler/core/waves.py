@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.acting import opens
 from reconciler.model.graph import Graph, Held, Unverified
 from reconciler.model.manifests import Body, Stage
 from reconciler.model.plan import Create, Delete, Plan, Update
+from reconciler.model.value import dataclass
 
 Write = Create | Update
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from reconciler.core.inventory import Inventory, decode, is_inventory
 from reconciler.core.ownership import fields_of, is_ours
 from reconciler.model.manifests import MANAGER, ObjectId, Observed
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.core.acting import opens
 from reconciler.core.aside import is_guarded
 from reconciler.core.home import NAMESPACE
@@ -20,6 +18,7 @@ from reconciler.flow.verdict import Endings, interrupted
 from reconciler.model.manifests import Manifest, ObjectId, Stage
 from reconciler.model.plan import Block, Create
 from reconciler.model.result import Ending, Result
+from reconciler.model.value import dataclass
 from reconciler.ports import Accepted, Clock, Cluster, Progress, Refused, Unreachable
 
 

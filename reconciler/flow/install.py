@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from reconciler.core.ownership import is_ours, managers_of
 from reconciler.flow.fan import Stop, fan
 from reconciler.model.manifests import Body, ObjectId, Observed, identify
 from reconciler.model.plan import Change
+from reconciler.model.value import dataclass
 from reconciler.ports import Accepted, Clock, Cluster, Progress, Refused
 
 _ESTABLISHED_SECONDS = 30

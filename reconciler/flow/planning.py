@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from reconciler.core.acting import acting, opens
 from reconciler.core.approval import Question
@@ -27,6 +27,7 @@ from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, Obje
 from reconciler.model.plan import Plan
 from reconciler.model.refs import Ref
 from reconciler.model.track import Track
+from reconciler.model.value import dataclass
 from reconciler.ports import Accepted, Answer, Cluster, Glance, Refused, whole
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconciler.core.health import Failed, Health, Healthy, Progressing, waits
 from reconciler.core.qa import first_unjudged, question, unjudged, written
@@ -17,6 +16,7 @@ from reconciler.flow.verdict import Endings, interrupted
 from reconciler.flow.wait import await_health
 from reconciler.model.manifests import ObjectId
 from reconciler.model.result import Ending
+from reconciler.model.value import dataclass
 from reconciler.ports import Clock, Cluster, Progress
 
 LAST = 2**31

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.model.manifests import Body
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from reconciler.model.findings import Place, Pointer
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 
 FLEET_FILE = "fleet.yaml"
 LOCK_FILE = "fleet.lock"

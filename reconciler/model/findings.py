@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 
 Pointer = tuple[str | int, ...]
 

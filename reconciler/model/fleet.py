@@ -1,7 +1,7 @@
 """The fleet: what `fleet.yaml` says, one environment of it, and all resources together."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -12,6 +12,7 @@ from reconciler.model.findings import Finding
 from reconciler.model.quantities import Cpu, Duration, Memory, format_cpu, format_memory
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Bool, EnvName, HttpPath, Int, LinkName, Name, Port, Spec, Text
+from reconciler.model.value import dataclass
 
 Registry = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$", max_length=255)]
 """A registry and the path in it: `ghcr.io/acme`."""

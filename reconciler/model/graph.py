@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reconciler.model.findings import Finding
@@ -12,6 +11,7 @@ from reconciler.model.holds import Hold
 from reconciler.model.lock import Build, Lock
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Spec
+from reconciler.model.value import dataclass
 
 T = TypeVar("T", bound=Spec)
 

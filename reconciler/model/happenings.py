@@ -6,13 +6,14 @@ A closed union: a new happening is a new class here, and the type checker names 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending
+from reconciler.model.value import dataclass
 
 
 class SourceState(StrEnum):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Bool, Date, Spec, Tag, Text
+from reconciler.model.value import dataclass
 
 
 class Hold(Spec):

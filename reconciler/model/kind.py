@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from reconciler.model.findings import Code, Finding
@@ -14,6 +13,7 @@ from reconciler.model.manifests import Draft
 from reconciler.model.refs import Link, Ref
 from reconciler.model.rights import Right
 from reconciler.model.spec import Spec
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

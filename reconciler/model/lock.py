@@ -1,13 +1,14 @@
 """The lock: which builds of each image passed the gate, by digest; which one is current. And its file, as YAML has it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from reconciler.model.spec import Bool, Date, Int, Name, Spec, Tag
+from reconciler.model.value import dataclass
 
 LOCK_VERSION = 1
 

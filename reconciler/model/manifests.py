@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 
 Body = Mapping[str, Any]
 """A manifest as JSON. Never changed after it was made; a plain dict because freezing thousands would cost the budget."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from reconciler.model.findings import Finding
 from reconciler.model.manifests import Manifest, ObjectId, Observed, Stage
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 
 FORMAT_VERSION = "1.0"
 """Of the plan's JSON: a new minor adds fields, a new major changes them."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.model.manifests import ObjectId
+from reconciler.model.value import dataclass
 
 
 class Ending(StrEnum):

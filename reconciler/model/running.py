@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from reconciler.model.graph import Choice, Graph, Held, Locked, Missing, Placed, Unverified
 from reconciler.model.lock import Build
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 
 MACHINE = "fleetwright.dev/machine"
 """Label of a machine's Kubernetes node, unless the machine names others."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.model.canonical import digest
@@ -11,6 +11,7 @@ from reconciler.model.fleet import Hardware
 from reconciler.model.manifests import TENANT_LABEL
 from reconciler.model.quantities import format_cpu, format_memory
 from reconciler.model.running import Running, Site
+from reconciler.model.value import dataclass
 
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"

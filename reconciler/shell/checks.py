@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from reconciler.adapters.files import UNVERSIONED
 from reconciler.model.findings import errors
+from reconciler.model.value import dataclass
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.variables import refuse_unknown
 from reconciler.shell.workspace import Workspace

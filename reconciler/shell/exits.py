@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from reconciler.model.result import Ending
-
 
 class Exit(IntEnum):
     """Documented in `docs/reference/exit-codes.md`."""
@@ -22,20 +20,3 @@ class Exit(IntEnum):
     LOCKED = 5
     """Another writer, or a stale plan."""
     INTERRUPTED = 130
-
-
-def exit_of(ending: Ending) -> Exit:
-    """The exit code of a run that ended so."""
-    match ending:
-        case Ending.COMPLETED:
-            return Exit.OK
-        case Ending.REFUSED:
-            return Exit.FINDINGS
-        case Ending.FAILED | Ending.HELD | Ending.BLOCKED | Ending.PAUSED:
-            return Exit.PARTLY
-        case Ending.EXPIRED:
-            return Exit.EXPIRED
-        case Ending.LOCKED | Ending.STALE:
-            return Exit.LOCKED
-        case Ending.CANCELLED:
-            return Exit.INTERRUPTED

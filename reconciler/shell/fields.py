@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.model.fleet import FleetSpec
 from reconciler.model.kind import Kind
 from reconciler.model.refs import FLEET
 from reconciler.model.spec import Metadata, Spec
+from reconciler.model.value import dataclass
 from reconciler.shell.schema_words import Schema, branches, examples_of, quantity_text, reference, takes, values_of, yaml_text
 
 FLEET_KIND = Kind(name=FLEET.kind, folder="", scope="fleet", spec=FleetSpec, plural="")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.fleet import EnvironmentSpec, Fleet, FleetSpec
+from reconciler.model.value import dataclass
 from reconciler.shell import variables
 from reconciler.shell.settings import SETTINGS, Scope, Setting, attribute, default_of, text_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from reconciler.model.fleet import EnvironmentSpec, FleetSpec
 from reconciler.model.quantities import format_duration
+from reconciler.model.value import dataclass
 from reconciler.shell import variables
 
 

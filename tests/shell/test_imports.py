@@ -15,7 +15,7 @@ try:
     main()
 except SystemExit as done:
     assert done.code in (None, 0), done.code
-print(*sorted({name.partition('.')[0] for name in sys.modules}))
+print(*sorted({name.partition('.')[0] for name, module in sys.modules.items() if getattr(module, '__spec__', None)}))
 """
 
 

@@ -7,13 +7,14 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from reconciler.model.value import dataclass
 from reconciler.ports import Unreachable
 
 _EXEC_TIMEOUT = 60

@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from reconciler.adapters.cluster.credentials import Certificate, Identity, ident
 from reconciler.adapters.cluster.kubeconfig import Access
 from reconciler.adapters.cluster.openings import Openings
 from reconciler.adapters.cluster.route import Trust, proxy, tls_context
+from reconciler.model.value import dataclass
 
 CONNECTIONS = 50
 _RETRIED = frozenset({429, 500, 502, 503, 504})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from reconciler.core.paths import shown
+from reconciler.model.value import dataclass
 from reconciler.ports import SourceUnavailable
 
 SECURE = frozenset({"https", "ssh"})

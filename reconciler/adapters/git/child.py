@@ -12,10 +12,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from reconciler.adapters.git.process import GitFailed, GitMissing
+from reconciler.model.value import dataclass
 
 _LOOK = 0.1
 """Seconds between two looks at the clock and the disk."""

@@ -8,10 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from reconciler.adapters.git.address import Address
+from reconciler.model.value import dataclass
 from reconciler.ports import SourceUnavailable
 
 USERNAME, PASSWORD, TOKEN = "username", "password", "token"

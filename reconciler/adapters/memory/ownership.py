@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reconciler.adapters.memory.fields import Path, Paths, decode, dotted, encode, leaves, maps, with_parents
 from reconciler.adapters.memory.merge import merged, without
 from reconciler.model.manifests import Body
+from reconciler.model.value import dataclass
 from reconciler.ports import Refused
 
 

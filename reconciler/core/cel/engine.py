@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from reconciler.core.cel.cost import FUNCTIONS, Costly, capacity
 from reconciler.core.cel.fields import Unknown, read_fields
 from reconciler.core.cel.tree import Ident, Node, Tree, decode, walk
 from reconciler.core.suggest import closest
+from reconciler.model.value import dataclass
 
 OBJECT, LINKED, PLACEMENT, TENANT, POLICY, TODAY = VARIABLES = ("object", "linked", "placement", "tenant", "policy", "today")
 _REPORT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")

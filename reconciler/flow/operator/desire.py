@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 
 from reconciler.core.codes.lock import UNREAD
@@ -22,6 +22,7 @@ from reconciler.model.kind import Kind
 from reconciler.model.lock import Lock
 from reconciler.model.manifests import Manifest
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 from reconciler.ports import CommitUnknown, Source, SourceUnavailable
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.core.approval import brief, names
 from reconciler.model.happenings import SourceChanged, SourceState
+from reconciler.model.value import dataclass
 from reconciler.ports import BranchGone, Fetched, Listener, Relation, SourceUnavailable, Unverified, Upstream
 
 

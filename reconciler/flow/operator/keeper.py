@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from reconciler.core.differ import differ
@@ -18,6 +18,7 @@ from reconciler.model.manifests import Manifest, ObjectId, Observed
 from reconciler.model.plan import Create, Plan, Update, step_id
 from reconciler.model.refs import Ref
 from reconciler.model.result import Status
+from reconciler.model.value import dataclass
 
 
 class Sight(Enum):

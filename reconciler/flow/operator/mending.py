@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Protocol
 
 from reconciler.core.quarrel import Quarrel, repaired
@@ -15,6 +14,7 @@ from reconciler.flow.operator.state import Outfit, State
 from reconciler.model.happenings import ConflictFound, DriftRepaired
 from reconciler.model.manifests import RANK, ObjectId
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 from reconciler.ports import Cluster, Event, EventKind
 
 

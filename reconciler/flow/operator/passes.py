@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler.core.approval import Question, approved, held, nothing_goes, questions
 from reconciler.core.aside import aside, blocked, left, owner_of_step, without
@@ -27,6 +27,7 @@ from reconciler.model.happenings import ApprovalNeeded, RunBegan, RunEnded
 from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Result, Status
+from reconciler.model.value import dataclass
 from reconciler.ports import Cluster, Progress, Unreachable
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.core.changes import changes
 from reconciler.core.handover import handed_over
 from reconciler.core.ownership import is_ours, managers_of, owners
@@ -17,6 +15,7 @@ from reconciler.model.graph import Graph
 from reconciler.model.manifests import MANAGER, Manifest, ObjectId, Observed
 from reconciler.model.plan import Block, Create, Step, Update
 from reconciler.model.result import Status
+from reconciler.model.value import dataclass
 from reconciler.ports import Cluster
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.kinds.service import network, storage
@@ -14,6 +13,7 @@ from reconciler.model.graph import Graph
 from reconciler.model.manifests import Draft
 from reconciler.model.quantities import seconds
 from reconciler.model.running import Running, Site, running, site, suspended
+from reconciler.model.value import dataclass
 from reconciler.model.workload import Pod
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from reconciler.kinds.tool_catalog.spec import Selection, Tool, ToolCatalogSpec
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from reconciler.ports import Unreachable
 from reconciler.shell.aside import aside
 from reconciler.shell.clock import WallClock
 from reconciler.shell.commands.plan import refuse_unplaced, revision_of
-from reconciler.shell.exits import Exit, exit_of
+from reconciler.shell.exits import Exit
 from reconciler.shell.options import color_option, colored, environment_option, repository_option, service_option, takes_down_options
 from reconciler.shell.person import person
 from reconciler.shell.progress import progress
@@ -119,7 +119,7 @@ def command(
     result = run(work)
     with contextlib.suppress(OSError):  # what was done is told by the exit code, too
         _tell(result, environment_name=environment.name, simulated=environment.simulated, forced=bool(forced), services=services)
-    raise SystemExit(exit_of(result.ending))
+    raise SystemExit(_exit(result.ending))
 
 
 class _Asking:
@@ -212,3 +212,20 @@ def _deadline(timeout: str | None, default: int) -> int:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _exit(ending: Ending) -> Exit:
+    """The exit code of a run that ended so."""
+    match ending:
+        case Ending.COMPLETED:
+            return Exit.OK
+        case Ending.REFUSED:
+            return Exit.FINDINGS
+        case Ending.FAILED | Ending.HELD | Ending.BLOCKED | Ending.PAUSED:
+            return Exit.PARTLY
+        case Ending.EXPIRED:
+            return Exit.EXPIRED
+        case Ending.LOCKED | Ending.STALE:
+            return Exit.LOCKED
+        case Ending.CANCELLED:
+            return Exit.INTERRUPTED

@@ -10,7 +10,6 @@ import socket
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from reconciler.kinds import KINDS
 from reconciler.model.fleet import Environment
 from reconciler.model.happenings import Happening, Vitals
 from reconciler.model.manifests import Body, ObjectId, Observed, identify
+from reconciler.model.value import dataclass
 from reconciler.ports import Cluster, Listener, Upstream
 from reconciler.shell.clock import WallClock
 from reconciler.shell.ledgers import open_ledger, url_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 from reconciler.shell.report.plan_escape import code, mermaid, visible
 
 MOST = 500

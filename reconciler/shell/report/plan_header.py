@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph
 from reconciler.model.lock import Lock
 from reconciler.model.plan import Plan
+from reconciler.model.value import dataclass
 from reconciler.shell.report.plan_escape import visible
 
 _SHORT = 7

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconciler.model.plan import Effect, Note, NoteKind, Rebuild, Roll
 from reconciler.model.refs import Ref
+from reconciler.model.value import dataclass
 from reconciler.shell.report.plan_escape import visible
 from reconciler.shell.report.plan_values import without_password
 

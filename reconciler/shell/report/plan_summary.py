@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from reconciler.core.aside import is_guarded
 from reconciler.core.guard import taken_down
 from reconciler.model.findings import Severity
 from reconciler.model.plan import Block, Create, Delete, NoteKind, Plan, Rebuild, Roll, Update
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)
