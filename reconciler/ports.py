@@ -35,6 +35,7 @@ __all__ = [
     "Letter",
     "Listener",
     "Outbox",
+    "Packed",
     "Post",
     "Posted",
     "Progress",
@@ -172,8 +173,21 @@ class Standing(NamedTuple):
     """Committed paths that a sparse checkout leaves out: not deleted, only not here."""
 
 
+class Packed(NamedTuple):
+    """A file of an image's context: its mode as git has it, and its bytes; of a link, its target."""
+
+    mode: int
+    data: bytes
+
+
 class History(Source, Protocol):
     """A source that remembers: `tree(None)` is its last commit."""
+
+    def contexts(self, folders: Iterable[str], revision: str | None = None) -> Mapping[str, Packed]:
+        """All files of these folders at a revision, by path from the root. Raises SourceUnavailable."""
+
+    def ignored(self, folders: Iterable[str]) -> frozenset[str]:
+        """Files of these folders that git is told to keep no versions of."""
 
     def standing(self) -> Standing | None:
         """How the work tree stands to it; None where there is no commit or git refuses to look."""

@@ -6,14 +6,14 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.core import paths
 from reconciler.core.trees import EXECUTABLE, FILE, LINK, Leaf, object_id, tree_ids
 from reconciler.model.documents import FLEET_FILE, LOCK_FILE, SourceTree
-from reconciler.ports import History, SourceUnavailable, Standing
+from reconciler.ports import History, Packed, SourceUnavailable, Standing
 
 UNVERSIONED = "unversioned"
 """The revision of a work tree without git, or before its first commit."""
@@ -59,6 +59,23 @@ class WorkTree:
             raise SourceUnavailable(f"{paths.shown(path)} is not read: {reason}")
         return scan.files.get(path)
 
+    def contexts(self, folders: Iterable[str], revision: str | None = None) -> Mapping[str, Packed]:
+        """All files of these folders with their bytes, by path from the root; of links their targets. What git ignores is left out.
+
+        Raises SourceUnavailable, also for what no image can be built from: a submodule, a device, too much of everything.
+        """
+        if revision is not None:
+            return self._past(revision).contexts(folders, revision)
+        scan = _Scan()
+        wanted = sorted(set(folders))
+        with _opened(self._root) as root:
+            for folder in wanted:
+                scan.below(root, folder)
+        for path, reason in sorted(scan.refused.items()):
+            raise SourceUnavailable(f"{path} cannot be part of an image: {reason}", "take it out of the folder")
+        ignored = self._history.ignored(wanted) if self._history else frozenset()
+        return {path: packed for path, packed in sorted(scan.packed.items()) if path not in ignored}
+
     def _past(self, revision: str) -> History:
         if self._history is None:
             message = f"there is no revision {paths.shown(revision)}: {self._root} is in no git repository"
@@ -97,6 +114,7 @@ class _Scan:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.leaves: dict[str, Leaf] = {}
+        self.packed: dict[str, Packed] = {}
         self.refused: dict[str, str] = {}
         self._seen = 0
         self._total = 0
@@ -158,6 +176,44 @@ class _Scan:
                 self.leaves[path] = _leaf(parent, entry.name)
             except OSError as fault:
                 self._refuse_fault(path, fault)
+
+    def below(self, root: int, path: str) -> None:
+        """Pack a folder by its path."""
+        descriptors = [root]
+        try:
+            *above, name = path.split("/")
+            for part in above:
+                descriptors.append(os.open(part, _FOLDER, dir_fd=descriptors[-1]))
+            self.folder(descriptors[-1], name, path, self.pack)
+        except FileNotFoundError:
+            return
+        except OSError as fault:
+            self._refuse_fault(path, fault)
+        finally:
+            for descriptor in descriptors[1:]:
+                os.close(descriptor)
+
+    def pack(self, parent: int, entry: os.DirEntry[str], path: str) -> None:
+        """Take a file of an image's context."""
+        if reason := paths.refusal(path):
+            self._refuse(path, reason)
+        elif entry.is_symlink():
+            self.packed[path] = Packed(LINK, os.fsencode(os.readlink(entry.name, dir_fd=parent)))
+        elif not entry.is_file(follow_symlinks=False):
+            self._refuse(path, "it is no regular file")
+        else:
+            try:
+                data = _bytes(parent, entry.name, paths.MAX_TOTAL)
+                runs = entry.stat(follow_symlinks=False).st_mode & stat.S_IXUSR
+            except OSError as fault:
+                self._refuse_fault(path, fault)
+                return
+            self._total += len(data)
+            if self._total > paths.MAX_TOTAL:
+                raise SourceUnavailable(
+                    f"the contexts are larger than {paths.MAX_TOTAL >> 20} MiB", "keep large files out of the repository"
+                )
+            self.packed[path] = Packed(EXECUTABLE if runs else FILE, data)
 
     def named(self, parent: int, name: str, path: str) -> None:
         """Read one file whose name is known, if it is there."""

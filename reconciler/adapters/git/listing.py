@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from reconciler.core import paths
 from reconciler.core.trees import EXECUTABLE, FILE, LINK, SUBMODULE, TREE
 from reconciler.model.documents import SourceTree
-from reconciler.ports import SourceUnavailable
+from reconciler.ports import Packed, SourceUnavailable
 
 LEFT_OUT = -1
 """The size of a blob that is not here, since it was too large to be fetched."""
@@ -51,6 +51,18 @@ def assembled(git: Reads, commit: str, listed: Iterable[Entry]) -> SourceTree:
         digests={entry.path: entry.id for entry in listed if entry.mode == TREE and entry.path.startswith(paths.IMAGES + "/")},
         refused=dict(sorted({**colliding, **refused}.items())),
     )
+
+
+def packed(git: Reads, commit: str, folders: tuple[str, ...]) -> dict[str, Packed]:
+    """All files of folders of images at `commit`. Raises SourceUnavailable for what no image can be built from."""
+    listed = entries(git.read("ls-tree", "-r", "-z", "--long", commit, "--", *folders)) if folders else ()
+    for entry in listed:
+        if reason := paths.refusal(entry.path) or ("it is a submodule" if entry.mode == SUBMODULE else ""):
+            raise SourceUnavailable(f"{paths.shown(entry.path)} cannot be part of an image: {reason}", "take it out of the folder")
+    if sum(entry.size for entry in listed) > paths.MAX_TOTAL:
+        raise SourceUnavailable(f"the contexts are larger than {paths.MAX_TOTAL >> 20} MiB", "keep large files out of the repository")
+    contents = blobs(git, [entry.id for entry in listed])
+    return {entry.path: Packed(entry.mode, contents[entry.id]) for entry in sorted(listed, key=lambda entry: entry.path)}
 
 
 def one_file(git: Reads, commit: str, path: str) -> bytes | None:

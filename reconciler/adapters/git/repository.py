@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from reconciler.adapters.git import listing, standing, writing
 from reconciler.adapters.git.process import Git, GitFailed, GitMissing
 from reconciler.core import paths
 from reconciler.model.documents import SourceTree
-from reconciler.ports import Commit, SourceUnavailable, Standing
+from reconciler.ports import Commit, Packed, SourceUnavailable, Standing
 
 _REVISION = re.compile(r"(?!.*\.\.)(?!.*//)[A-Za-z0-9_@][A-Za-z0-9_./@{}~^+-]{0,249}")
 _FORMAT = "%H%n%an <%ae>%n%aI%n%s"
@@ -107,6 +107,18 @@ class Repository:
             return bool(self._git.read("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", path))
         except (GitFailed, GitMissing):
             return False
+
+    def ignored(self, folders: Iterable[str]) -> frozenset[str]:
+        """Files of these folders that git is told to keep no versions of."""
+        try:
+            listed = self._git.read("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *folders)
+        except (GitFailed, GitMissing):
+            return frozenset()
+        return frozenset(path.decode("utf-8", "surrogateescape") for path in listed.split(b"\0") if path)
+
+    def contexts(self, folders: Iterable[str], revision: str | None = None) -> Mapping[str, Packed]:
+        """All files of these folders at a commit, with their bytes. Raises SourceUnavailable."""
+        return listing.packed(self._git, self.resolve(revision or "HEAD"), tuple(folders))
 
     def author(self) -> str:
         """The name that git signs commits here with; empty where it knows none."""
