@@ -17,6 +17,7 @@ from reconciler.core.plan import Revision, plan
 from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
+from reconciler.core.sharing import Sharing
 from reconciler.core.world import Options, World, behold, outline, without_leaving
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
@@ -73,6 +74,7 @@ class _Sight:
         self._desired: dict[ObjectId, Manifest] = {}
         self._settled: set[ObjectId] = set()
         self._equality, self._telling = equality, telling
+        self.share = Sharing()
 
     def desired_of(self, manifest: Manifest, live: Observed | None) -> Manifest:
         """What is desired of an object now that it is known what lives."""
@@ -96,7 +98,7 @@ class _Sight:
         manifest = self._desired[observed.id] = handed_over(rendered, observed)
         if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
             self._settled.discard(observed.id)
-            return observed
+            return replace(observed, body=self.share(observed.body))
         self._settled.add(observed.id)
         return observed if rendered.owner in self._telling else outline(observed)
 
@@ -135,27 +137,27 @@ async def make_plan(
     desired = tuple(sight.desired_of(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = tuple(manifest for manifest in chosen if not sight.is_settled(manifest.id) or manifest.id not in world.objects)
-    previews, deferred = await _previews(cluster, suspects, world, options)
+    previews, deferred = await _previews(cluster, suspects, world, options, sight.share)
     unseen = deferred & world.objects.keys()
     found = await _unlabelled(cluster, previews, world)
     if found:
         world = replace(world, objects={**world.objects, **found})
-        previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options)
+        previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options, sight.share)
     _remember(suspects, previews, world, equality)
     made = plan(graph, desired, world, previews, revision, options, findings)
     return Planned(made, graph, desired, world, options, deferred - unseen, unseen, tracks, falling)
 
 
 async def _previews(
-    cluster: Cluster, suspects: tuple[Manifest, ...], world: World, options: Options
+    cluster: Cluster, suspects: tuple[Manifest, ...], world: World, options: Options, share: Sharing
 ) -> tuple[dict[ObjectId, Answer], frozenset[ObjectId]]:
     namespaces = [manifest for manifest in suspects if manifest.id.kind == "Namespace"]
-    previews = await preview(cluster, namespaces, world, options)
+    previews = await preview(cluster, namespaces, world, options, share)
     coming = {id.name for id, answer in previews.items() if isinstance(answer, Accepted) and answer.created}
     rest = [manifest for manifest in suspects if manifest.id.kind != "Namespace"]
     deferred = frozenset(manifest.id for manifest in rest if manifest.id.namespace in coming)
     asked = [manifest for manifest in rest if manifest.id not in deferred]
-    previews |= await preview(cluster, asked if options.preflight else await _standing(cluster, asked, world), world, options)
+    previews |= await preview(cluster, asked if options.preflight else await _standing(cluster, asked, world), world, options, share)
     denied = _denied(previews, suspects)
     return {id: answer for id, answer in previews.items() if id not in denied}, deferred | denied
 
@@ -190,25 +192,27 @@ def _stands(answer: Answer) -> bool:
             return bool(managers)
 
 
-async def preview(cluster: Cluster, manifests: Iterable[Manifest], world: World, options: Options) -> dict[ObjectId, Answer]:
+async def preview(
+    cluster: Cluster, manifests: Iterable[Manifest], world: World, options: Options, share: Sharing | None = None
+) -> dict[ObjectId, Answer]:
     """The server's answer to each, by dry-run: forced on what is ours, never on foreign objects unless they are adopted."""
 
     async def ask(manifest: Manifest) -> tuple[ObjectId, Answer]:
         force = manifest.id in world.objects or options.adopt
         answer = await cluster.apply(manifest.body, dry_run=True, force=force)
-        return manifest.id, _brief(answer, is_ours=manifest.id in world.objects)
+        return manifest.id, _brief(answer, share or Sharing(), is_ours=manifest.id in world.objects)
 
     return dict(await fan(manifests, ask))
 
 
-def _brief(answer: Answer, *, is_ours: bool) -> Answer:
+def _brief(answer: Answer, share: Sharing, *, is_ours: bool) -> Answer:
     """As much of an answer as is looked at again; the bodies of thousands are a lot of memory. That it would be created is all there is to a new object."""
     match answer:
         case Accepted(created=True):
             return Accepted({}, created=True)
         case Accepted(body=body) if is_ours:
             metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
-            return Accepted({**body, "metadata": metadata}, created=False)
+            return Accepted(share({**body, "metadata": metadata}), created=False)
         case _:
             return answer
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from reconciler.ports import Ledger
@@ -20,3 +23,15 @@ def open_ledger(root: Path) -> Ledger:
     from reconciler.adapters.ledger import open_at
 
     return open_at(url_of(root), lambda text: aside(f"warning: {text}"))
+
+
+def bring_up_to_date(root: Path) -> None:
+    """Have the ledger made or brought up to date by another process. What goes wrong there is told when it is opened."""
+    from reconciler.adapters.ledger import is_current
+
+    url = url_of(root)
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        if not is_current(url):
+            subprocess.run(
+                [sys.executable, "-m", "reconciler.adapters.ledger"], input=url, text=True, capture_output=True, check=False, timeout=60
+            )

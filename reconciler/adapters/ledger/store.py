@@ -34,6 +34,18 @@ def open_at(url: str, warn: Callable[[str], None], kept: int = KEPT) -> SqlLedge
     return SqlLedger(url, warn, kept)
 
 
+def is_current(url: str) -> bool:
+    """Whether there is nothing to bring up to date, or nobody can tell: whoever opens it will say why."""
+    try:
+        parsed = make_url(url)
+        if is_missing(parsed):
+            return False
+        with engine_at(parsed).connect() as connection, connection.begin():
+            return is_up_to_date(connection)
+    except Exception:  # noqa: BLE001 - history never stops a process, whatever is wrong with it
+        return True
+
+
 class SqlLedger:
     """The port Ledger on SQLAlchemy. A fault is told once to `warn` as a sentence; from then on nothing more is tried."""
 

@@ -74,6 +74,14 @@ def desire(source: Source, revision: str, name: str, kinds: tuple[Kind, ...], to
     return Desire(revision, kept, manifests, lasting)
 
 
+def as_before(desire: Desire, before: Desire | None) -> Desire:
+    """The same, with the manifests of `before` wherever they are equal: while a pass runs, both are needed."""
+    if before is None:
+        return desire
+    known = {manifest.id: manifest for manifest in before.manifests}
+    return replace(desire, manifests=tuple(old if (old := known.get(new.id)) == new and old else new for new in desire.manifests))
+
+
 def _graph(source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...], today: date) -> Graph:
     reading = understand(tree, kinds)
     if reading.fleet.spec is None:

@@ -15,7 +15,7 @@ from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.operator.beat import Beat
 from reconciler.flow.operator.chronicle import Chronicle
-from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire
+from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, as_before, desire
 from reconciler.flow.operator.following import Following
 from reconciler.flow.operator.leader import Leader
 from reconciler.flow.operator.scribe import Scribe
@@ -210,6 +210,7 @@ class Operator:
                 read = await asyncio.to_thread(
                     desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, self.state.lasting
                 )
+                read = as_before(read, state.desire)
                 state.desire, state.read_on, self._last = read, today, read
                 self._chronicle.last(read.lasting)
                 outfit.read(read)

@@ -10,6 +10,7 @@ import click
 from reconciler.flow.fan import Stop
 from reconciler.ports import SourceUnavailable
 from reconciler.shell.exits import Exit
+from reconciler.shell.ledgers import bring_up_to_date
 from reconciler.shell.options import environment_option
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.session import run as running
@@ -72,6 +73,7 @@ def command(
     except SourceUnavailable as wrong:
         raise Refusal(str(wrong), wrong.fix, Exit.USAGE) from None
     set_up(sys.stderr, logs)
+    bring_up_to_date(place)
     wishes = Wishes(env, mirror, folder.absolute(), place, host, port, _present(hooks, "github"), _present(hooks, "gitlab"), secrets)
     process = Process(wishes)
 
