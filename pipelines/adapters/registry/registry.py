@@ -112,6 +112,9 @@ class OciRegistry:
         doing = _doing("delete", repository, reference)
         ask = Ask("DELETE", repository, f"manifests/{_reference(reference)}", doing, actions="delete")
         answer = await self._transport.ask(ask)
+        if answer.status in (400, 405) and not is_digest(reference):
+            fix = "delete the manifest by its digest, and with it all of its tags"
+            raise RegistryFault(f"{repository.host} deletes no tags, as many registries", fix, status=answer.status, code="UNSUPPORTED")
         if answer.status not in (200, 202, 204, 404):
             raise _fault(ask, answer)
         return answer.status != 404
