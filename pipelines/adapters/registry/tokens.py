@@ -67,7 +67,7 @@ class Tokens:
             raise Denied(f"{host} wants a login by {ways}", "Bearer and Basic are what we know", status=401)
         self._door(host).challenge = chosen
         asked = chosen.parameters.get("scope", "").split(" ")
-        wanted = scopes | {scope for scope in asked if _SCOPE.fullmatch(scope) and f":{path}:" in scope}
+        wanted = scopes | {scope for scope in asked if _SCOPE.fullmatch(scope) and f":{path}:" in scope and not _covers(scopes, scope)}
         header = await self._answer(host, path, wanted, chosen, refused)
         tokens = self._door(host).tokens
         if (path, wanted) in tokens:
@@ -119,6 +119,12 @@ class Tokens:
 
     def _door(self, host: str) -> _Door:
         return self._doors.setdefault(host, _Door())
+
+
+def _covers(scopes: Scopes, scope: str) -> bool:
+    """Whether something that allows at least this is asked for already."""
+    resource, _, actions = scope.rpartition(":")
+    return any(set(actions.split(",")) <= set(own.rpartition(":")[2].split(",")) for own in scopes if own.rpartition(":")[0] == resource)
 
 
 def _basic(login: Login) -> str:

@@ -14,7 +14,6 @@ from pipelines.model.oci import Descriptor, Repository
 from pipelines.model.reference import PATH
 from pipelines.ports import Push, RegistryFault, Unreachable, WrongDigest
 
-PIECE = 256 << 10
 MOUNTS = 4
 """Repositories from which a mount is tried."""
 
@@ -55,7 +54,7 @@ async def _pieces(transport: Transport, repository: Repository, descriptor: Desc
             raise fault(host, doing, refusal(response.status, response.kind, response.body))
         skip = done if response.status_code == 200 else 0  # it does not do ranges; were it lying, the digest would tell
         try:
-            async for piece in response.aiter_raw(PIECE):
+            async for piece in response.aiter_raw():
                 fresh = piece[skip:]
                 skip -= len(piece) - len(fresh)
                 done += len(fresh)
