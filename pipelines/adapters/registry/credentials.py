@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 import re
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -104,7 +106,9 @@ class AuthFiles:
         """Its exit code and what it printed; what it says on standard error may hold secrets, and goes nowhere."""
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
-            process = await asyncio.create_subprocess_exec(program, "get", stdin=pipe, stdout=pipe, stderr=nowhere, env=self._environ)
+            process = await asyncio.create_subprocess_exec(
+                program, "get", stdin=pipe, stdout=pipe, stderr=nowhere, env=self._environ, process_group=0
+            )
         except OSError as missing:
             fix = f"install it, or take it out of {file}"
             raise RegistryFault(f"{program} cannot be run: {missing.strerror}", fix) from None
@@ -115,7 +119,7 @@ class AuthFiles:
             raise RegistryFault(f"{program} did not answer within {self._patience:g} s", f"run it by hand; {file} names it") from None
         finally:
             with suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # what it started holds its pipes too
             await process.wait()
         return process.returncode or 0, out
 
