@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import registries
 from tests.engines.binaries import Tier, at_hand
 from tests.engines.cache import EngineMissing
 from tests.engines.client import Api, connect
@@ -52,6 +53,19 @@ def each_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         name = tier.value.split()[0]
         pytest.skip(f"{tier} is not here: .venv/bin/python -m tests.engines prepare --tier {name}")
     yield from started(tmp_path_factory.mktemp("tier"), tier)
+
+
+@pytest.fixture(scope="session")
+def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry that takes everything from everybody: `127.0.0.1:PORT`."""
+    try:
+        daemon, host = registries.start(tmp_path_factory.mktemp("registry"))
+    except EngineMissing as missing:
+        if in_ci():
+            pytest.fail(f"docker-registry should be here: {missing}", pytrace=False)
+        pytest.skip(f"no registry: {missing}")
+    yield host
+    daemon.stop()
 
 
 @pytest.fixture

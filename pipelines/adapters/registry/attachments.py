@@ -1,0 +1,97 @@
+"""What is attached to a digest: the referrers API where there is one, else a list under a tag that everybody rewrites."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from pipelines.adapters.registry import listings
+from pipelines.adapters.registry.failures import fault, printable, refusal
+from pipelines.adapters.registry.transport import Ask, Transport
+from pipelines.adapters.registry.wire import Answer
+from pipelines.core import referrers as lists
+from pipelines.core.manifest import BadManifest
+from pipelines.core.tags import fallback_tag
+from pipelines.model.oci import INDEX, Descriptor, Document, Repository
+from pipelines.ports import RegistryFault
+
+TRIES = 8
+"""Rewrites of a list, each undone by another writer, before we give up."""
+
+
+class Manifests(Protocol):
+    """What of a registry this needs."""
+
+    async def manifest(self, repository: Repository, reference: str) -> Document | None:
+        """Read."""
+
+    async def put(self, repository: Repository, reference: str, document: Document) -> Answer:
+        """Write."""
+
+
+class Attachments:
+    """Reads and writes them. In one process one writer at a time goes at a list."""
+
+    def __init__(self, manifests: Manifests, transport: Transport) -> None:
+        self._manifests = manifests
+        self._transport = transport
+        self._locks: dict[tuple[Repository, str], asyncio.Lock] = {}
+
+    async def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+        """All of them. Registries without the API answer 404, and others something of their own (GHCR redirects to a web page)."""
+        found: list[Descriptor] = []
+        ask = Ask("GET", repository, f"referrers/{digest}", f"list what is attached to {digest}", {"Accept": INDEX}, follows=False)
+        async for answer in listings.pages(self._transport, ask):
+            if answer.status in (401, 403, 429) or answer.status >= 500:
+                raise fault(repository.host, ask.doing, refusal(answer.status, answer.kind, answer.body))
+            if answer.status != 200 or answer.kind != INDEX:
+                return await self._listed(repository, digest)
+            if answer.is_cut:
+                raise RegistryFault(f"{repository.host} gave a list of more than 4 MiB when asked to {ask.doing}")
+            try:
+                found += lists.read_page(answer.body)
+            except BadManifest as wrong:
+                raise _no_list(repository, digest, wrong) from None
+        return tuple(found)
+
+    async def attach(self, repository: Repository, document: Document) -> None:
+        """Push it, and list it where the registry does not."""
+        try:
+            digest, entry = lists.subject(document).digest, lists.entry(document)
+        except BadManifest as wrong:
+            raise RegistryFault(f"{document.digest} cannot be attached: {wrong}", wrong.fix) from None
+        answer = await self._manifests.put(repository, document.digest, document)
+        if answer.headers.get("oci-subject") == digest:
+            return
+        async with self._locks.setdefault((repository, digest), asyncio.Lock()):
+            await self._enlist(repository, digest, entry)
+
+    async def _enlist(self, repository: Repository, digest: str, entry: Descriptor) -> None:
+        """Registries have no compare-and-set: write, look whether it stood, and write again where another writer took it away."""
+        tag = fallback_tag(digest)
+        for attempt in range(TRIES):
+            if attempt > 1:
+                await self._transport.wire.rest(repository.host, attempt)  # or two writers would undo each other in step
+            known = await self._manifests.manifest(repository, tag)
+            try:
+                wanted = lists.joined(known, entry)
+            except BadManifest as wrong:
+                raise _no_list(repository, digest, wrong) from None
+            if wanted is None:
+                return
+            await self._manifests.put(repository, tag, wanted)
+        if entry.digest not in {one.digest for one in await self._listed(repository, digest)}:
+            raise RegistryFault(
+                f"{repository}:{tag} was rewritten by others {TRIES} times while {entry.digest} was to be listed", "try again"
+            )
+
+    async def _listed(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+        try:
+            return lists.listed(await self._manifests.manifest(repository, fallback_tag(digest)))
+        except BadManifest as wrong:
+            raise _no_list(repository, digest, wrong) from None
+
+
+def _no_list(repository: Repository, digest: str, wrong: BadManifest) -> RegistryFault:
+    fix = wrong.fix or f"delete the tag {fallback_tag(digest)}, and attach again"
+    return RegistryFault(f"{repository}: the list of what is attached to {digest} cannot be read: {printable(str(wrong))}", fix)

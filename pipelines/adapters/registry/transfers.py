@@ -1,0 +1,197 @@
+"""Blobs in both directions, as streams of constant memory whose last piece moves only when digest and size are right."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+
+from pipelines.adapters.registry.failures import fault, refusal, unreachable
+from pipelines.adapters.registry.quick import httpx
+from pipelines.adapters.registry.transport import Ask, Transport
+from pipelines.adapters.registry.wire import PASSING, Answer
+from pipelines.core.tally import Tally
+from pipelines.model.oci import Descriptor, Repository
+from pipelines.model.reference import PATH
+from pipelines.ports import Push, RegistryFault, Unreachable, WrongDigest
+
+MOUNTS = 4
+"""Repositories from which a mount is tried."""
+
+
+async def checked(chunks: AsyncIterator[bytes], descriptor: Descriptor, what: str) -> AsyncGenerator[bytes]:
+    """The same bytes, one piece late; WrongDigest instead of the last one where they are not what the descriptor says."""
+    tally, held = Tally(descriptor), b""
+    try:
+        async for chunk in chunks:
+            tally.add(chunk)
+            if tally.overflow:
+                break
+            if held:
+                yield held
+            held = chunk
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+    if tally.complaint:
+        raise WrongDigest(f"{what} {descriptor.digest}: {tally.complaint}", "nothing of it was used")
+    if held:
+        yield held
+
+
+async def download(transport: Transport, repository: Repository, descriptor: Descriptor) -> AsyncGenerator[bytes]:
+    """A blob. A connection that is cut is resumed where it broke."""
+    async for piece in checked(_pieces(transport, repository, descriptor), descriptor, f"{repository} sent as"):
+        yield piece
+
+
+async def _pieces(transport: Transport, repository: Repository, descriptor: Descriptor) -> AsyncIterator[bytes]:
+    pace, host, doing = transport.wire.pace, repository.host, f"read the blob {descriptor.digest} of {repository.path}"
+    done = 0
+    for attempt in range(1, pace.attempts + 1):
+        headers = {"Range": f"bytes={done}-"} if done else {}
+        response = await transport.stream(Ask("GET", repository, f"blobs/{descriptor.digest}", doing, headers))
+        if isinstance(response, Answer):
+            raise fault(host, doing, refusal(response.status, response.kind, response.body))
+        skip = done if response.status_code == 200 else 0  # it does not do ranges; were it lying, the digest would tell
+        try:
+            async for piece in response.aiter_raw():
+                fresh = piece[skip:]
+                skip -= len(piece) - len(fresh)
+                done += len(fresh)
+                if fresh:
+                    yield fresh
+        except httpx.TransportError as why:
+            if attempt == pace.attempts:
+                raise unreachable(host, doing, why) from why
+            await transport.wire.rest(host, attempt)
+        else:
+            return
+        finally:
+            await response.aclose()
+
+
+async def upload(transport: Transport, repository: Repository, push: Push) -> bool:
+    """Mount it, or send it; whether bytes were sent. What fails on the way is begun anew."""
+    session = await _mount(transport, repository, push)
+    if session is None:
+        return False
+    pace, in_pieces = transport.wire.pace, False
+    for attempt in range(1, pace.attempts + 1):
+        session = session or await _begin(transport, repository, push)
+        try:
+            answer = await (_send_in_pieces if in_pieces else _send)(transport, repository, push, session)
+        except Unreachable:
+            if attempt == pace.attempts:
+                raise
+            answer = None
+        if answer and answer.status == 201:
+            _confirmed(repository, push.descriptor, answer)
+            return True
+        too_large = answer is not None and answer.status == 413 and not in_pieces and push.descriptor.size > pace.chunk
+        if answer and not too_large and (answer.status not in PASSING or attempt == pace.attempts):
+            raise _refused(repository, push, answer)
+        in_pieces, session = in_pieces or too_large, ""
+        await transport.wire.rest(repository.host, attempt, answer)
+    raise Unreachable(f"{repository.host} took no upload of {push.descriptor.digest}")
+
+
+async def _mount(transport: Transport, repository: Repository, push: Push) -> str | None:
+    """None when the registry took it from a repository that has it; else an upload that a registry began instead, or an empty string."""
+    session = ""
+    sources = [
+        source for source in push.mount_from if source.host == repository.host and source != repository and PATH.fullmatch(source.path)
+    ]
+    for source in sources[:MOUNTS]:
+        query = f"blobs/uploads/?mount={push.descriptor.digest}&from={source.path}"
+        doing = f"mount {push.descriptor.digest} of {source.path} in {repository.path}"
+        ask = Ask("POST", repository, query, doing, {"Content-Length": "0"}, actions="pull,push", also=(source,))
+        with suppress(RegistryFault):  # not being able to mount is no reason not to upload
+            answer = await transport.ask(ask)
+            if answer.status == 201:
+                return None
+            if answer.status == 202:
+                await _abandon(transport, repository, session)
+                session = transport.resolve(ask, answer.headers.get("location", ""), "upload")
+    return session
+
+
+async def _begin(transport: Transport, repository: Repository, push: Push) -> str:
+    ask = Ask("POST", repository, "blobs/uploads/", _doing(repository, push), {"Content-Length": "0"}, actions="pull,push")
+    answer = await transport.ask(ask)
+    if answer.status != 202:
+        raise _refused(repository, push, answer)
+    return transport.resolve(ask, answer.headers.get("location", ""), "upload")
+
+
+async def _abandon(transport: Transport, repository: Repository, session: str) -> None:
+    if session:
+        with suppress(RegistryFault):  # registries clean up by themselves, only later
+            await transport.ask(Ask("DELETE", repository, session, "end an upload", actions="pull,push"))
+
+
+async def _send(transport: Transport, repository: Repository, push: Push, session: str) -> Answer:
+    """All of it in one request (distribution specification, "POST then PUT")."""
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(push.descriptor.size)}
+    ask = Ask(
+        "PUT",
+        repository,
+        _finish(session, push),
+        _doing(repository, push),
+        headers,
+        content=lambda: checked(push.chunks(), push.descriptor, "what should be uploaded as"),
+        actions="pull,push",
+    )
+    return await transport.send(ask)
+
+
+async def _send_in_pieces(transport: Transport, repository: Repository, push: Push, session: str) -> Answer:
+    """In pieces of a size that the registry bears (distribution specification, "Pushing a blob in chunks")."""
+    doing, size = _doing(repository, push), push.descriptor.size
+    async with aclosing(checked(push.chunks(), push.descriptor, "what should be uploaded as")) as chunks:
+        source = _Source(chunks)
+        for start in range(0, size, transport.wire.pace.chunk):
+            length = min(transport.wire.pace.chunk, size - start)
+            headers = {
+                "Content-Type": "application/octet-stream",
+                "Content-Length": str(length),
+                "Content-Range": f"{start}-{start + length - 1}",
+            }
+            ask = Ask("PATCH", repository, session, doing, headers, content=lambda length=length: source.take(length), actions="pull,push")  # type: ignore[misc]
+            answer = await transport.send(ask)
+            if answer.status != 202:
+                return answer
+            session = transport.resolve(ask, answer.headers.get("location", ""), "upload")
+    return await transport.send(Ask("PUT", repository, _finish(session, push), doing, {"Content-Length": "0"}, actions="pull,push"))
+
+
+class _Source:
+    """Pieces of exact sizes out of a stream of any."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = b""
+
+    async def take(self, length: int) -> AsyncIterator[bytes]:
+        while length:
+            piece = self._held or await anext(self._chunks)
+            yield piece[:length]
+            self._held = piece[length:]
+            length -= len(piece) - len(self._held)
+
+
+def _finish(session: str, push: Push) -> str:
+    return f"{session}{'&' if '?' in session else '?'}digest={push.descriptor.digest}"
+
+
+def _doing(repository: Repository, push: Push) -> str:
+    return f"take the blob {push.descriptor.digest} into {repository.path}"
+
+
+def _refused(repository: Repository, push: Push, answer: Answer) -> RegistryFault:
+    return fault(repository.host, _doing(repository, push), refusal(answer.status, answer.kind, answer.body))
+
+
+def _confirmed(repository: Repository, descriptor: Descriptor, answer: Answer) -> None:
+    told = answer.headers.get("docker-content-digest", descriptor.digest)
+    if told != descriptor.digest and told.startswith(descriptor.digest.partition(":")[0]):
+        raise WrongDigest(f"{repository} took {descriptor.digest} and calls it {told[:80]!r}", "nothing was tagged")
