@@ -1,95 +1,93 @@
-"""Decides what of a builder's settings an image keeps, and writes configurations and manifests: the same bytes for the same image."""
+"""Decides what of a builder's settings an image keeps, and what an image is: its parent's layers as they are, and new ones on top."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from pipelines.model.oci import CONFIG, LAYER, LAYER_GZIP, LAYER_ZSTD, MANIFEST, Descriptor, ImageConfig
+from pipelines.core.image_config import RUN
+from pipelines.core.manifest import BadManifest, encode
+from pipelines.model.oci import CONFIG, LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, Document, ImageConfig, ImageManifest
 
-KEPT = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Labels", "StopSignal", "User", "Volumes", "WorkingDir")
-"""Of the `config` object (image spec, config.md). Not kept: what builders write about themselves, and what varies without the files."""
-BUILDERS_LABELS = ("io.buildah.", "org.opencontainers.image.created", "org.opencontainers.image.revision", "org.opencontainers.image.base.")
-LISTS = ("Cmd", "Entrypoint", "Env")
-SETS = ("ExposedPorts", "Volumes")
+OF_BUILDERS = ("io.buildah.", "org.opencontainers.image.created", "org.opencontainers.image.revision", "org.opencontainers.image.base.")
+"""Labels that builders write about themselves, or that vary without the files."""
 OCI_LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar": LAYER,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER_GZIP,
     "application/vnd.docker.image.rootfs.diff.tar.zstd": LAYER_ZSTD,
 }
-"""Docker's names for the same bytes; an OCI manifest names them by OCI's."""
+"""Docker's names for the same bytes; an OCI manifest calls them by OCI's."""
 
 
-class ConfigRefused(Exception):
-    """A configuration that is none: of a base image or from a builder. Says which setting."""
+class NewLayer(NamedTuple):
+    """A layer to append: how a registry has it, and what it is uncompressed."""
+
+    descriptor: Descriptor
+    diff_id: str
 
 
-def canonical(document: object) -> bytes:
-    """JSON with sorted keys and no spaces, as UTF-8."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image, without its blobs."""
+
+    manifest: ImageManifest
+    config: ImageConfig
 
 
-def chosen(run: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that an image keeps; empty ones are left out, so that builders which write them and builders which do not agree."""
-    kept = {key: settled(key, run[key]) for key in KEPT if run.get(key)}
-    return {key: value for key, value in kept.items() if value}
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The documents of an image: the same bytes for the same image."""
+
+    manifest: Document
+    config: Document
 
 
-def settled(key: str, value: Any) -> Any:
-    if key in LISTS:
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise ConfigRefused(f"{key} is no list of strings")
-        return [*value]
-    if key in SETS or key == "Labels":
-        if not isinstance(value, dict):
-            raise ConfigRefused(f"{key} is no object")
-        return {name: each for name, each in sorted(value.items()) if not name.startswith(BUILDERS_LABELS)} if key == "Labels" else {name: {} for name in sorted(value)}
-    if not isinstance(value, str):
-        raise ConfigRefused(f"{key} is no string")
-    return value
+def kept(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that an image keeps (image specification, config.md). Empty ones are left out: some builders write them, some do not.
+
+    Raises BadManifest for a setting that is of another type than the specification's.
+    """
+    found = {name: run[name] for name in RUN if run.get(name)}
+    for name, value in found.items():
+        if not RUN[name](value):
+            raise BadManifest(f"the builder's setting {name} is {ascii(value)[:120]}")
+    for name in {"ExposedPorts", "Volumes"} & found.keys():
+        found[name] = {each: {} for each in found[name]}
+    if labels := {key: value for key, value in found.pop("Labels", {}).items() if not key.startswith(OF_BUILDERS)}:
+        found["Labels"] = labels
+    return found
 
 
-def configuration(config: ImageConfig) -> bytes:
-    """The configuration of an image as JSON. No date and no history: both are optional, and both vary without the files."""
-    document: dict[str, Any] = {
-        "architecture": config.architecture,
-        "config": chosen(config.run),
-        "os": config.os,
-        "rootfs": {"diff_ids": [*config.diff_ids], "type": "layers"},
-    }
-    if config.variant:
-        document["variant"] = config.variant
-    return canonical(document)
+def empty(platform: str) -> Image:
+    """What an image `FROM scratch` starts from; `platform` is `linux/amd64`."""
+    system, _, machine = platform.partition("/")
+    architecture, _, variant = machine.partition("/")
+    return Image(ImageManifest(Descriptor(CONFIG, "", 0), ()), ImageConfig(architecture, system, (), {}, variant))
 
 
-def read_configuration(body: bytes) -> ImageConfig:
-    """The configuration of somebody's image; raises ConfigRefused for what is none."""
-    try:
-        document = json.loads(body)
-        found = document["rootfs"]["diff_ids"]
-        architecture, system = document["architecture"], document["os"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigRefused(f"the base image's configuration is none: {type(error).__name__}: {error}") from error
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in (*found, architecture, system)):
-        raise ConfigRefused("the base image's configuration is none: diff_ids, architecture and os are strings")
-    return ImageConfig(architecture, system, tuple(found), document.get("config") or {}, document.get("variant") or "")
+def checked(image: Image, name: str) -> Image:
+    """The image, if its two documents agree on how many layers it has; raises BadManifest."""
+    layers, diff_ids = len(image.manifest.layers), len(image.config.diff_ids)
+    if layers != diff_ids:
+        raise BadManifest(f"{name} has {layers} layers and {diff_ids} diff_ids: its configuration is of another image", "push it anew")
+    return image
 
 
-def described(descriptor: Descriptor) -> dict[str, Any]:
-    return {
-        "digest": descriptor.digest,
-        "mediaType": OCI_LAYERS.get(descriptor.media_type, descriptor.media_type),
-        "size": descriptor.size,
-    }
+def extended(parent: Image, layers: Sequence[NewLayer], run: Mapping[str, Any] | None = None) -> Image:
+    """The image with new layers, and other settings unless `run` is None. Its parent's layers stay as the registry has them."""
+    below = tuple(
+        replace(each, media_type=OCI_LAYERS.get(each.media_type, each.media_type), annotations={}) for each in parent.manifest.layers
+    )
+    diff_ids = (*parent.config.diff_ids, *(layer.diff_id for layer in layers))
+    config = replace(parent.config, diff_ids=diff_ids, run=kept(parent.config.run if run is None else run))
+    return Image(ImageManifest(described(encode(config)), (*below, *(layer.descriptor for layer in layers))), config)
 
 
-def manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
-    """The manifest of an image as JSON, without annotations."""
-    document = {
-        "config": described(config) | {"mediaType": CONFIG},
-        "layers": [described(layer) for layer in layers],
-        "mediaType": MANIFEST,
-        "schemaVersion": 2,
-    }
-    return canonical(document)
+def described(document: Document) -> Descriptor:
+    return Descriptor(document.media_type, document.digest, len(document.body))
+
+
+def documents(image: Image) -> Documents:
+    """The image's manifest and configuration as canonical JSON."""
+    return Documents(encode(image.manifest), encode(image.config))

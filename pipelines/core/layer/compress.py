@@ -92,7 +92,7 @@ class Plain:
 def zstandard() -> Any:
     """The zstd library, which only images that others made need."""
     try:
-        import zstandard as library  # noqa: PLC0415
+        import zstandard as library
     except ImportError:
         raise LayerRefused("a layer is compressed with zstd", "install fleetwright[build], which brings the library for it") from None
     return library

@@ -49,7 +49,10 @@ IMPLIED = Entry(Kind.DIRECTORY, 0o755)
 
 def shown(path: str) -> str:
     """A path as it can be printed: control characters and bytes that are no UTF-8 as escapes."""
-    return "/" + "".join(each if each.isprintable() else each.encode("utf-8", "surrogateescape").decode("latin-1").encode("unicode_escape").decode() for each in path)
+    return "/" + "".join(
+        each if each.isprintable() else each.encode("utf-8", "surrogateescape").decode("latin-1").encode("unicode_escape").decode()
+        for each in path
+    )
 
 
 def normal(name: str) -> str:

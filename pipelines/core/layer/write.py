@@ -95,7 +95,14 @@ def heading(path: str, entry: Entry, mtime: int, twin: str = "") -> bytes:
     if not plain(link):
         extended.append(record(b"linkpath", link))
     fits = entry._replace(uid=entry.uid % 8**7, gid=entry.gid % 8**7)
-    block = header(name[:NAME_BYTES] if plain(name) else ascii_of(name), flag, fits, size % 8**11, mtime % 8**11, link if plain(link) else ascii_of(link))
+    block = header(
+        name[:NAME_BYTES] if plain(name) else ascii_of(name),
+        flag,
+        fits,
+        size % 8**11,
+        mtime % 8**11,
+        link if plain(link) else ascii_of(link),
+    )
     if not extended:
         return block
     body = b"".join(sorted(extended))
