@@ -42,17 +42,21 @@ class Finished:
         return "\n".join(self.last)
 
 
+def tied(command: list[str]) -> list[str]:
+    """The command so that it dies with us, however we die."""
+    if not shutil.which("setpriv") or not shutil.which("unshare"):
+        raise BuilderMissing("there is no setpriv or no unshare, which programs are run through", "apt-get install util-linux")
+    return ["setpriv", "--pdeathsig", "KILL", *command]
+
+
 def enclosed(command: list[str], *, network: bool = True) -> list[str]:
     """The command so that it dies with us, and as root with mounts and processes of its own that go when it goes."""
-    if not shutil.which("setpriv") or not shutil.which("unshare"):
-        raise BuilderMissing("there is no setpriv or unshare, which buildah is run through", "apt-get install util-linux")
-    tied = ["setpriv", "--pdeathsig", "KILL"]
     if os.geteuid():
-        return [*tied, *command]
+        return tied(command)
     alone = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if network:
-        return [*tied, *alone, *command]
-    return [*tied, *alone, "--net", sys.executable, "-I", "-c", LOOPBACK, *command]
+        return tied([*alone, *command])
+    return tied([*alone, "--net", sys.executable, "-I", "-c", LOOPBACK, *command])
 
 
 async def ran(command: list[str], environment: Mapping[str, str], log: Callable[[str], None], cwd: Path) -> Finished:
