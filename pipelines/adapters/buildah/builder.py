@@ -1,0 +1,183 @@
+"""Builds an order by `buildah build`, and takes the one new layer out of its storage without copying the ones below."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import resource
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path, PurePath
+from typing import Any
+
+from pipelines.adapters.buildah.dockerfile import EPOCH, STEP, Redactor, dated, hosts, registries
+from pipelines.adapters.buildah.settings import Settings
+from pipelines.adapters.buildah.storage import Storage
+from pipelines.adapters.processes import Finished, enclosed, ran
+from pipelines.core.layer.compress import Plain
+from pipelines.core.layer.entries import LayerRefused
+from pipelines.ports import BuildFailed, Log, Made, Order
+
+CHUNK = 1 << 20
+EMPTY_TAR = bytes(1024)
+
+
+class Buildah:
+    """The port `Builder` by buildah. Any number of builds at once, in any number of processes, over one storage."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._storage = Storage(settings)
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def build(self, order: Order, into: PurePath, log: Log) -> Made:
+        """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
+        async with self._begun() as work:
+            secrets = [await asyncio.to_thread(Path(secret.file).read_bytes) for secret in order.secrets]
+            (work / "Dockerfile").write_text(dated(order.dockerfile))
+            (work / "registries.conf").write_text(registries(hosts(order.dockerfile), self._settings.plain))
+            redact = Redactor(secrets)
+            done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))
+            if done.status:
+                raise failed(order.name, Finished(done.status, tuple(map(redact, done.last))), self._settings)
+            image = (work / "image").read_text().strip()
+            try:
+                return await self._taken(order, image, work, Path(into))
+            finally:
+                await self._quietly(work, ["rmi", "--force", image])
+
+    async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
+        """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
+        async with self._begun() as work:
+            lines: list[str] = []
+            (work / "registries.conf").write_text(registries((), ()))
+            done = await self._buildah(work, ["from", "--quiet", "--pull-never", *self._policy(work), f"oci:{layout}"], lines.append)
+            if done.status:
+                raise BuildFailed(f"buildah cannot read the image that was put together: {done.log}", log=done.log)
+            container = lines[-1]
+            limited = [*self._isolation(), container, "--", *command]
+            try:
+                done = await self._buildah(work, ["run", *limited], log, network=False)
+            finally:
+                await self._quietly(work, ["rm", container])
+            if done.status:
+                shown = " ".join(command)
+                raise BuildFailed(f"the smoke command failed with status {done.status}: {shown}", "see the end of its log", log=done.log)
+
+    async def close(self) -> None:
+        """End the builds that still run."""
+        for task in [*self._running]:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[Path]:
+        """A scratch folder in a storage that is ready. Whatever goes wrong, what was begun in the storage is removed."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            async with self._storage.used(), scratch(self._settings.root / "tmp") as work:
+                yield work
+        finally:
+            self._running.discard(task)
+
+    async def _buildah(self, work: Path, arguments: list[str], log: Log, *, network: bool = True) -> Finished:
+        command = enclosed([*self._storage.command(), "--registries-conf", str(work / "registries.conf"), *arguments], network=network)
+        return await ran(command, self._settings.variables(), log, work)
+
+    async def _quietly(self, work: Path, arguments: list[str]) -> None:
+        await asyncio.shield(asyncio.ensure_future(self._buildah(work, arguments, lambda _: None)))
+
+    async def _told(self, work: Path, arguments: list[str]) -> str:
+        lines: list[str] = []
+        done = await self._buildah(work, arguments, lines.append)
+        if done.status:
+            raise BuildFailed(f"buildah {arguments[0]} failed: {done.log}", log=done.log)
+        return "\n".join(lines)
+
+    def _policy(self, work: Path) -> list[str]:
+        """Every image is named by digest, so nothing else has to vouch for it; the machine's own policy may be missing."""
+        policy = work / "policy.json"
+        policy.write_text('{"default":[{"type":"insecureAcceptAnything"}]}')
+        return ["--signature-policy", str(policy)]
+
+    def _isolation(self) -> list[str]:
+        return ["--isolation", self._settings.isolation]
+
+    def _command(self, order: Order, work: Path) -> list[str]:
+        limits = {"nofile": (resource.RLIMIT_NOFILE, self._settings.files), "nproc": (resource.RLIMIT_NPROC, self._settings.processes)}
+        options = ["build", "--layers=false", "--force-rm", "--pull=false", "--format=oci", "--identity-label=false", *self._policy(work)]
+        options += [*self._isolation(), "--platform", order.platform, "--iidfile", str(work / "image"), "--file", str(work / "Dockerfile")]
+        for name, (which, most) in limits.items():
+            hard = resource.getrlimit(which)[1]
+            limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            options += ["--ulimit", f"{name}={limit}:{limit}"]
+        for name, value in sorted({**order.args, EPOCH: str(order.source_date)}.items()):
+            options += ["--build-arg", f"{name}={value}"]
+        for secret in order.secrets:
+            options += ["--secret", f"id={secret.id},src={secret.file}"]
+        if self._settings.authfile:
+            options += ["--authfile", str(self._settings.authfile)]
+        return [*options, str(order.context)]
+
+    async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
+        """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
+        inspected = json.loads(await self._told(work, ["inspect", "--type", "image", image]))["OCIv1"]
+        *below, new = inspected["rootfs"]["diff_ids"]
+        if order.parent:
+            parent = json.loads(await self._told(work, ["inspect", "--type", "image", str(order.parent)]))["OCIv1"]["rootfs"]["diff_ids"]
+        else:
+            parent = []
+        if below != parent:
+            raise BuildFailed(
+                f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"
+            )
+        blobs = work / "layout" / "blobs" / "sha256"
+        blobs.mkdir(parents=True)
+        for digest in {*below} - {new}:
+            (blobs / digest.partition(":")[2]).touch()
+        layout = f"oci:{work / 'layout'}:new"
+        await self._told(work, ["push", "--quiet", "--compression-level", "0", *self._policy(work), image, layout])
+        manifest = json.loads((work / "layout" / "index.json").read_bytes())["manifests"][0]["digest"]
+        layer = json.loads((blobs / manifest.partition(":")[2]).read_bytes())["layers"][-1]["digest"]
+        await asyncio.to_thread(unpacked, blobs / layer.partition(":")[2], into / "changes.tar")
+        return Made(into / "changes.tar", inspected["config"])
+
+
+def unpacked(blob: Path, into: Path) -> None:
+    into.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with blob.open("rb") as file, into.open("wb") as out:
+            plain = Plain(file)
+            while chunk := plain.read(CHUNK):
+                out.write(chunk)
+    except LayerRefused as refused:
+        raise BuildFailed(f"buildah wrote a damaged layer: {refused}") from refused
+    blob.unlink()
+
+
+@asynccontextmanager
+async def scratch(parent: Path) -> AsyncIterator[Path]:
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=parent, prefix="build-"))
+    try:
+        yield folder
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+
+def failed(name: str, done: Finished, settings: Settings) -> BuildFailed:
+    """What went wrong, in a sentence: the step, and buildah's own last word."""
+    steps = [found for line in done.last if (found := STEP.search(line))]
+    errors = [
+        re.sub(r'^(error )?building at STEP ".*": ', "", line.removeprefix("Error: ")) for line in done.last if line.startswith("Error: ")
+    ]
+    why = errors[-1] if errors else f"buildah ended with status {done.status}"
+    step = f" at step {steps[-1][1]} ({steps[-1][2][:120]})" if steps else ""
+    fix = "see the end of its log"
+    if "no space left on device" in done.log.lower():
+        why, fix = "no space left on device", f"make room on the disk of {settings.root}"
+    return BuildFailed(f"{name} failed{step}: {why}", fix, log=done.log)
