@@ -38,7 +38,7 @@ def outside(file: Dockerfile, args: Mapping[str, str]) -> tuple[Outside, ...]:
 
 def _of_stage(file: Dockerfile, stage: Stage, values: Mapping[str, str]) -> Iterator[Outside]:
     before = {other.name for other in file.stages[: stage.position] if other.name}
-    if stage.base.text.lower() not in before and stage.base.text != "scratch":
+    if stage.base.text.lower() not in (*before, "", "scratch"):
         yield Outside(replaced(stage.base.text, values) or "", stage.base, "FROM", stage.position)
     for step in stage.steps:
         for by, word in _taken_from(step):

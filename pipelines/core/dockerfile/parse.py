@@ -115,6 +115,8 @@ class _Reader:
 
     def _instruction(self, text: str, origins: tuple[int, ...]) -> Instruction | None:
         begin = len(text) - len(text.lstrip())
+        if begin == len(text):
+            return None
         name = text[begin:].split(None, 1)[0]
         upper, after = name.upper(), begin + len(name)
         if upper not in KNOWN | ELSEWHERE:
