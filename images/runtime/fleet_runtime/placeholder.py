@@ -26,21 +26,20 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Answers(BaseHTTPRequestHandler):
-    """GET and HEAD of /healthz say that the container is well; everything else says that there is nothing."""
+    """GET and HEAD of /healthz say that the container is well; POST says that nobody takes anything."""
 
     timeout = _TIMEOUT
 
     def do_GET(self) -> None:
         self._answer(HTTPStatus.OK if self.path.partition("?")[0] in ("/healthz", "/") else HTTPStatus.NOT_FOUND)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
         self.rfile.read(min(int(length), _MOST) if length.isdecimal() else 0)  # unread, it would reset the connection before our answer
         self._answer(HTTPStatus.NOT_IMPLEMENTED)
-
-    do_PUT = do_PATCH = do_DELETE = do_POST
 
     def _answer(self, status: HTTPStatus) -> None:
         told: dict[str, Any] = {"status": "ok" if status is HTTPStatus.OK else status.phrase.lower(), "placeholder": True, "what": _WHAT}

@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,9 @@ def _sbom(path: Path) -> dict[str, Any] | None:
 
 
 def _system() -> str:
-    try:
+    with suppress(OSError):
         return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except OSError:
-        return ""
+    return ""
 
 
 class Spool:
@@ -95,10 +95,8 @@ class Spool:
         """Forget a report that was taken, or never will be."""
         self._memory.pop(name, None)
         self._gone.add(name)  # also where the file cannot be deleted any more
-        try:
+        with suppress(OSError):
             (self._folder / f"{name}.json").unlink(missing_ok=True)
-        except OSError:
-            return
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -149,13 +147,5 @@ def main(service: int) -> None:
     spool = Spool(Path(os.environ.get("FLEETWRIGHT_SPOOL", _SPOOL)))
     report = described(os.environ, Path(os.environ.get("FLEETWRIGHT_SBOM", _SBOM)), service)
     spool.keep(f"{time.time_ns()}-{report['id']}", json.dumps(report).encode())
-    if deliver(url, spool, lambda: _alive(service)):
+    if deliver(url, spool, Path(f"/proc/{service}").exists):
         print(f"fleet: the start-up report is with {urlsplit(url).hostname}", file=sys.stderr, flush=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True

@@ -6,8 +6,6 @@ import os
 import sys
 
 _PLACEHOLDER = [sys.executable, "-m", "fleet_runtime", "placeholder"]
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
-"""What a shell says in the same places (POSIX, 2.8.2 "Exit Status for Commands")."""
 
 
 def main(command: list[str]) -> None:
@@ -18,7 +16,7 @@ def main(command: list[str]) -> None:
         os.execvp(command[0], command)
     except OSError as fault:
         print(f"fleet: {command[0]} cannot be started: {fault.strerror}", file=sys.stderr, flush=True)
-        os._exit(_NOT_FOUND if isinstance(fault, FileNotFoundError) else _NOT_EXECUTABLE)
+        os._exit(127 if isinstance(fault, FileNotFoundError) else 126)  # as a shell would (POSIX, 2.8.2)
 
 
 def _beside() -> None:

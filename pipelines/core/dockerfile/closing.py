@@ -63,7 +63,9 @@ def closing(file: Dockerfile, inherited: Inherited, runs: bool) -> Iterator[Find
         yield codes.ROOT.at(file.place(said.start if said else last.start.start), message, "end with `USER 10001:10001`")
     for step in last.steps:
         if step.name in ("ENTRYPOINT", "CMD") and exec_words(step) is None:
-            yield codes.SHELL_FORM.at(file.place(step.start), f"{step.name} is not an array of words", f'write `{step.name} ["...", "..."]`')
+            yield codes.SHELL_FORM.at(
+                file.place(step.start), f"{step.name} is not an array of words", f'write `{step.name} ["...", "..."]`'
+            )
     if result.entrypoint != SHARED and (runs or result.entrypoint):
         said = next((step for step in reversed(last.steps) if step.name == "ENTRYPOINT"), None)
         message = f"it starts through {' '.join(result.entrypoint)}" if result.entrypoint else "it has no entry point"

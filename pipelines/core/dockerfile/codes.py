@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from reconciler.model.findings import Code, error, warning
 
-MISSING = error("IMG101", "context without a Dockerfile", "`context` must be a folder of the repository that holds the file named in `dockerfile`.")
+MISSING = error(
+    "IMG101", "context without a Dockerfile", "`context` must be a folder of the repository that holds the file named in `dockerfile`."
+)
 UNREADABLE = error(
     "IMG102",
     "line that is not an instruction",
@@ -88,7 +90,9 @@ VARYING = error(
     "in its provenance.",
 )
 LINK_OUT = error(
-    "IMG116", "symbolic link that leads out of the context", "A builder sees the context alone. The link would lead nowhere, or elsewhere than here."
+    "IMG116",
+    "symbolic link that leads out of the context",
+    "A builder sees the context alone. The link would lead nowhere, or elsewhere than here.",
 )
 TOO_LARGE = error(
     "IMG117",

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from pipelines.model.dockerfile import Instruction
 
-_TOKEN = re.compile(r"""(?P<space>\s+)|(?P<end>&&|\|\||[;|&(){}]|\$\()|(?P<word>(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\{[^}]*\}|[^\s"'\\;|&(){}]|["'\\])+)""")
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)|(?P<end>&&|\|\||[;|&(){}]|\$\()|(?P<word>(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\{[^}]*\}|[^\s"'\\;|&(){}]|["'\\])+)"""
+)
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*=")
-_BEFORE = frozenset("then do else elif if while until ! exec command env sudo time nice".split())
+_BEFORE = frozenset(("then", "do", "else", "elif", "if", "while", "until", "!", "exec", "command", "env", "sudo", "time", "nice"))
 """Words that a command may stand behind."""
 
 

@@ -37,7 +37,9 @@ def lint_context(
     for entry in files:
         if entry.link is not None and _leads_out(entry):
             there = Place(f"{folder}/{entry.path}")
-            yield codes.LINK_OUT.at(there, f"it leads to {entry.link}, outside of {folder}", "copy what it points to into the context", subject)
+            yield codes.LINK_OUT.at(
+                there, f"it leads to {entry.link}, outside of {folder}", "copy what it points to into the context", subject
+            )
     size = sum(entry.size for entry in files)
     if size > largest:
         top = sorted(files, key=lambda entry: -entry.size)[:3]

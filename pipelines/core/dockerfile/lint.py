@@ -29,7 +29,7 @@ class Around:
     args: Mapping[str, str] = field(default_factory=dict)
     fleet: frozenset[str] = frozenset()
     """Names of all images of the fleet."""
-    inherited: Inherited = Inherited()
+    inherited: Inherited = field(default_factory=Inherited)
     """What the image that it starts from has settled: `settled` of its Dockerfile."""
     runs: bool = True
     """Services run it, or might: nothing else of the fleet starts from it."""
@@ -72,7 +72,13 @@ def _mention(file: Dockerfile, mention: Outside, at_start: bool, around: Around)
         return
     for release in releases(mention.image):
         if end := ended(release, around.today):
-            yield _at(file, codes.PAST_END, word.start, f"{mention.image}: {release} had its last fix on {end}", "move to a release that is kept up")
+            yield _at(
+                file,
+                codes.PAST_END,
+                word.start,
+                f"{mention.image}: {release} had its last fix on {end}",
+                "move to a release that is kept up",
+            )
     if not at_start and not mention.has_digest and mention.image not in around.fleet:
         yield _at(file, codes.NO_DIGEST, word.start, f"{mention.image} has no digest", "add the digest: `REF@sha256:...`")
 
@@ -89,5 +95,3 @@ def _steps(file: Dockerfile, around: Around) -> Iterator[Finding]:
 
 def _at(file: Dockerfile, code: Code, offset: int, message: str, fix: str) -> Finding:
     return code.at(file.place(offset), message, fix)
-
-

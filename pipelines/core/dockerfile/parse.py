@@ -10,8 +10,10 @@ from pipelines.core.dockerfile import codes
 from pipelines.model.dockerfile import Dockerfile, Instruction, Stage, Word
 from reconciler.model.findings import Code, Finding
 
-KNOWN = frozenset("ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM LABEL RUN STOPSIGNAL USER VOLUME WORKDIR".split())
-ELSEWHERE = frozenset("CROSS_BUILD HEALTHCHECK MAINTAINER ONBUILD SHELL".split())
+KNOWN = frozenset(
+    ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "LABEL", "RUN", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+)
+ELSEWHERE = frozenset(("CROSS_BUILD", "HEALTHCHECK", "MAINTAINER", "ONBUILD", "SHELL"))
 """Instructions that exist, and that builders treat differently or an OCI image has no place for."""
 _DIRECTIVE = re.compile(r"#\s*(syntax|escape|check)\s*=\s*(\S+)\s*$", re.IGNORECASE)
 _SYNTAX = re.compile(r"^(docker\.io/)?(docker|moby)/dockerfile(-upstream)?(:|@|$)")
@@ -22,7 +24,7 @@ _Line = tuple[str, int]
 
 def parse(text: str, path: str) -> Dockerfile:
     """A Dockerfile; never raises. Positions count characters of `text`."""
-    lines = tuple([0, *(match.end() for match in re.finditer("\n", text))])
+    lines = (0, *(match.end() for match in re.finditer("\n", text)))
     reader = _Reader(Dockerfile(path, text, lines=lines))
     instructions = list(reader.instructions())
     return reader.file(instructions)
@@ -98,7 +100,8 @@ class _Reader:
 
     def _joined(self, line: str, offset: int, lines: Iterator[_Line]) -> tuple[str, tuple[int, ...]]:
         """An instruction on one line, and where each of its characters comes from."""
-        text, origins = "", []
+        text = ""
+        origins: list[int] = []
         while True:
             bare = line.rstrip()
             goes_on = bare.endswith("\\")

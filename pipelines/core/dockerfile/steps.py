@@ -17,7 +17,9 @@ from reconciler.model.secrecy import looks_secret
 
 _FLAGS = {"COPY": {"chmod", "chown", "from"}, "ADD": {"chmod", "chown"}, "RUN": {"mount"}}
 _MOUNTS = frozenset(("bind", "cache", "secret", "tmpfs"))
-_VARYING = re.compile(r"(^|[._-])(created|revision|version|build[._-]?(date|time|number|id)|vcs[._-]ref|commit|git[._-]?sha|timestamp|ref\.name)$")
+_VARYING = re.compile(
+    r"(^|[._-])(created|revision|version|build[._-]?(date|time|number|id)|vcs[._-]ref|commit|git[._-]?sha|timestamp|ref\.name)$"
+)
 _REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|git@)", re.IGNORECASE)
 _COMPILER = re.compile(
     r"^(build-essential|gcc|g\+\+|gfortran|clang|llvm|make|cmake|ninja-build|rustc|cargo|golang|nodejs-dev|default-jdk|openjdk-\d+-jdk"
@@ -125,14 +127,18 @@ def _apt(look: Look, step: Instruction, apt: list[Command]) -> Iterator[Finding]
     for command in apt:
         verb, *packages = command.plain
         if verb in ("upgrade", "dist-upgrade", "full-upgrade") and look.on_fleet:
-            yield look.at(codes.UPGRADE, command.start, f"apt-get {verb} in an image that starts from one of the fleet", "leave it to the base")
+            yield look.at(
+                codes.UPGRADE, command.start, f"apt-get {verb} in an image that starts from one of the fleet", "leave it to the base"
+            )
         for package in packages if verb == "install" else ():
             yield from _package(look, command, package.partition("=")[0], gone)
 
 
 def _package(look: Look, command: Command, package: str, gone: set[str]) -> Iterator[Finding]:
     if look.last and package not in gone and _COMPILER.match(package):
-        yield look.at(codes.COMPILER, command.start, f"{package} stays in the image", "install it in a stage of its own, or purge it in this RUN")
+        yield look.at(
+            codes.COMPILER, command.start, f"{package} stays in the image", "install it in a stage of its own, or purge it in this RUN"
+        )
     if (python := _PYTHON_PACKAGE.match(package)) and not python[2] and (end := ended(f"Python {python[1]}", look.today)):
         message = f"{package}: Python {python[1]} had its last upstream fix on {end}; what comes now comes from the distribution alone"
         yield look.at(codes.PAST_END, command.start, message, "move to a distribution with a newer Python")

@@ -96,7 +96,20 @@ def test_a_debian_root_is_named_by_its_suite():
     assert start_of(From.model_validate({"registry": "docker.io/library/redis:7"})) == "docker.io/library/redis:7"
 
 
-@pytest.mark.parametrize("text", ["\\", "FROM \\\n", "\x00", "FROM a\nRUN \\\n\\\n", "FROM a\nCOPY --from= x y", 'FROM a\nLABEL "', "FROM a\nRUN [", "ARG\nFROM a AS\n", "\ufeffFROM a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\",
+        "FROM \\\n",
+        "\x00",
+        "FROM a\nRUN \\\n\\\n",
+        "FROM a\nCOPY --from= x y",
+        'FROM a\nLABEL "',
+        "FROM a\nRUN [",
+        "ARG\nFROM a AS\n",
+        "\ufeffFROM a",
+    ],
+)
 def test_nothing_that_is_written_makes_it_fail(text: str):
     for finding in lint(text, "Dockerfile", around({})):
         assert finding.message
