@@ -52,6 +52,13 @@ def test_another_build_is_needed_when_a_file_of_the_context_changes():
     assert _content({}, digests={"images/other": "a"}) == _content({}, digests={"images/other": "b"})
 
 
+def test_another_build_is_needed_when_a_file_of_a_shared_folder_changes():
+    shares = {"Image/web": {"shared": ["images/runtime"]}}
+    assert _content(shares, digests={"images/runtime": "a"}) != _content(shares, digests={"images/runtime": "b"})
+    assert _content({}, digests={"images/runtime": "a"}) == _content({}, digests={"images/runtime": "b"})
+    assert _content(shares) != _content({})
+
+
 def test_another_build_is_needed_where_something_stands_in_for_the_base():
     found = graph(Case("image", "content", {}, None, {}, {}, {}))
     stand_in = Base.model_validate({"debian": {"suite": "bookworm"}})

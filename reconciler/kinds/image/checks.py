@@ -44,7 +44,13 @@ SECRET_ARG = warning(
     "build argument that looks like a secret",
     "Build arguments can be read in the image's history by everybody who can pull it. Give secrets to services at run time, with `secrets`.",
 )
-CODES: tuple[Code, ...] = (NO_DIGEST, MIRROR, NOTHING_ADDED, MACHINE, DRIVER, CUDA, SECRET_ARG)
+SHARED = error(
+    "IMG008",
+    "shared folder that cannot be put into the context",
+    "A shared folder goes into the context under the last part of its path. It must lie in a folder of `images/`, be none of the context's own "
+    "folders, and no two may end in the same name.",
+)
+CODES: tuple[Code, ...] = (NO_DIGEST, MIRROR, NOTHING_ADDED, MACHINE, DRIVER, CUDA, SECRET_ARG, SHARED)
 
 Image = Resource[ImageSpec]
 
@@ -53,6 +59,7 @@ def checks(image: Image, scene: Scene) -> Iterator[Finding]:
     """Findings on one image."""
     yield from _start(image)
     yield from _machines(image, scene)
+    yield from _shared(image)
     for name, value in image.spec.args.items():
         if reason := looks_secret(name, value):
             yield _at(image, SECRET_ARG, ("args", name), f"the build argument {name} looks like a secret: {reason}", "take it out")
@@ -75,12 +82,27 @@ def _start(image: Image) -> Iterator[Finding]:
     if registry is not None and "@" not in registry:
         yield _at(image, NO_DIGEST, ("from", "registry"), f"{registry} has no digest", "add the digest: `REF@sha256:...`")
     if spec.is_mirror:
-        given = {"args": spec.args, "cuda": spec.cuda, "dockerfile": "dockerfile" in spec.model_fields_set}
+        given = {"args": spec.args, "cuda": spec.cuda, "dockerfile": "dockerfile" in spec.model_fields_set, "shared": spec.shared}
         for key in (key for key, value in given.items() if value):
             yield _at(image, MIRROR, (key,), f"`{key}` means nothing to a mirror", f"take `{key}` out, or give it a `context`")
     if spec.from_.image is not None and spec.context is None:
         fix = f"add a `context`, or use {spec.from_.image} itself"
         yield _at(image, NOTHING_ADDED, ("from", "image"), f"nothing is added to {spec.from_.image}", fix)
+
+
+def _shared(image: Image) -> Iterator[Finding]:
+    names: dict[str, str] = {}
+    for position, folder in enumerate(image.spec.shared):
+        name = folder.rpartition("/")[2]
+        reason = ""
+        if not folder.startswith("images/"):
+            reason = "is not under images/"
+        elif f"{folder}/".startswith(f"{image.spec.context}/"):
+            reason = "is part of the context already"
+        elif names.setdefault(name, folder) != folder or folder in image.spec.shared[:position]:
+            reason = f"would be `{name}` in the context, which there is already"
+        if reason:
+            yield _at(image, SHARED, ("shared", position), f"{folder} {reason}", "name a folder under images/ that ends in a name of its own")
 
 
 def _machines(image: Image, scene: Scene) -> Iterator[Finding]:

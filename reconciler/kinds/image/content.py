@@ -18,6 +18,8 @@ def content(resource: Resource[ImageSpec], graph: Graph) -> Any:
     if stand_in is not None:
         start["standIn"] = stand_in.model_dump(mode="json", exclude_none=True)
     built = context(graph, spec.context, spec.dockerfile, spec.args) if spec.context is not None else {}
+    if spec.shared:
+        built["shared"] = {folder: graph.digests.get(folder, "") for folder in spec.shared}
     return {"from": start, "platforms": spec.platforms or graph.environment.builder.platforms, "epoch": spec.epoch, **built}
 
 

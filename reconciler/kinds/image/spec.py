@@ -107,6 +107,9 @@ class ImageSpec(Spec):
     """Folder with the Dockerfile and its files; none for a mirror or a plain Debian root."""
     dockerfile: Folder = "Dockerfile"
     """The Dockerfile, from the context."""
+    shared: tuple[Folder, ...] = ()
+    """Folders that several contexts share, such as `images/runtime`: each is put into the context under its last name, and its files are
+    part of the image's key like the context's own."""
     args: dict[BuildArg, str] = Field(default_factory=dict)
     """Build arguments. They are part of the image's key, and readable in it: never a secret."""
     platforms: tuple[Platform, ...] | None = None
