@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from pipelines.core.decode import decode, inner, items, text, unbase64
+from pipelines.core.decode import decode, digest, inner, items, text, unbase64
 from pipelines.core.signature import KEY, PREDICATE_TYPE, SIGNATURE, STATEMENT, digest_of
 from pipelines.model.oci import EMPTY, MANIFEST, Descriptor, Document, Pinned
 from pipelines.model.trust import DSSE, IN_TOTO, SBOM, VERDICT, Envelope, Malformed, Signed, Statement, VerdictClaim
@@ -30,17 +30,9 @@ def statement(subject: Pinned, predicate_type: str, predicate: Mapping[str, Any]
     return dumps({"_type": _TYPE, "subject": [about], "predicateType": predicate_type, "predicate": predicate})
 
 
-def verdict_statement(subject: Pinned, claim: VerdictClaim) -> bytes:
-    """The statement of what the gate decided."""
-    return statement(subject, VERDICT, {
-        "image": {"digest": claim.digest},
-        "sbom": {"digest": claim.sbom},
-        "scanner": {"name": claim.scanner, "database": claim.database},
-        "policy": {"digest": claim.policy},
-        "passed": claim.passed,
-        "counts": dict(claim.counts),
-        "waived": claim.waived,
-    })  # fmt: skip
+def verdict_statement(subject: Pinned, sbom: str, verdict: Mapping[str, Any]) -> bytes:
+    """The statement of what the gate decided (its predicate, which must at least say what `verdict_claim` reads) about an SBOM's digest."""
+    return statement(subject, VERDICT, {**verdict, "digest": subject.digest, "sbom": sbom})
 
 
 def sbom_statement(subject: Pinned, sbom: bytes) -> bytes:
@@ -53,19 +45,19 @@ def verdict_claim(said: Statement) -> VerdictClaim:
     what, value = "the verdict", dict(said.predicate)
     if said.predicate_type != VERDICT:
         raise Malformed(f"{what} is of another type")
-    scanner, passed, counts = inner(value, "scanner", what), value.get("passed"), inner(value, "counts", what)
-    waived = value.get("waived", 0)
-    if type(passed) is not bool or type(waived) is not int or not all(type(count) is int for count in counts.values()):
+    if type(passed := value.get("passed")) is not bool:
         raise Malformed(f"{what} does not say whether it is a pass")
+    counts = {stance: inner(inner(value, "counts", what), stance, what) for stance in inner(value, "counts", what)}
+    if not all(type(count) is int for levels in counts.values() for count in levels.values()):
+        raise Malformed(f"{what} has counts that are no numbers")
     return VerdictClaim(
-        digest=text(inner(value, "image", what), "digest", what),
-        sbom=text(inner(value, "sbom", what), "digest", what),
-        scanner=text(scanner, "name", what),
-        database=text(scanner, "database", what),
-        policy=text(inner(value, "policy", what), "digest", what),
+        digest=digest(value, "digest", what),
+        sbom=digest(value, "sbom", what),
+        scanner=text(value, "scanner", what),
+        database=text(value, "database", what),
+        policy=text(value, "policy", what),
         passed=passed,
         counts=counts,
-        waived=waived,
     )
 
 

@@ -55,7 +55,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class VerdictClaim:
-    """What a gate decided about an image, as it is signed: enough to see what was judged by what, and not the findings themselves."""
+    """What a gate decided about an image, as far as a verification looks at it: what was judged by what, and the outcome."""
 
     digest: str
     """Of the image's manifest."""
@@ -68,9 +68,8 @@ class VerdictClaim:
     policy: str
     """Digest of the gate's settings and waivers."""
     passed: bool
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """Findings by severity, waived ones included."""
-    waived: int = 0
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By what the gate makes of them (such as `fails`), how many vulnerabilities of each severity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tell: what a verification found, as the end of a sentence about an image, and what to do about it."""
+"""Verification in words: what a verification found, as the end of a sentence about an image, and what to do about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.model.trust import (
 )
 
 
-def tell(of: Verification) -> tuple[str, str]:  # noqa: C901  one case a result
+def sentence(of: Verification) -> tuple[str, str]:  # noqa: C901  one case a result
     """What is so, and what to do about it (nothing where it is good)."""
     match of:
         case Verified(key=key, verdict=verdict):
@@ -42,8 +42,11 @@ def tell(of: Verification) -> tuple[str, str]:  # noqa: C901  one case a result
         case Unattested(what=what):
             return f"comes without {what}", "fleet images build judges it again; then sign it"
         case Refused(verdict=verdict):
-            counts = ", ".join(f"{count} {name}" for name, count in verdict.counts.items() if count)
-            return f"did not pass {verdict.scanner} ({counts or 'no counts'})", "fix or waive what was found, and build it again"
+            counts = ", ".join(f"{count} {name}" for name, count in verdict.counts.get("fails", {}).items() if count)
+            return (
+                f"did not pass the gate ({counts or 'by other than vulnerabilities'}; {verdict.scanner})",
+                "fix or waive what was found, and build it again",
+            )
         case Unchecked(reason=reason):
             return f"could not be checked: {reason}", "run it again when the registry answers"
         case _:
