@@ -36,7 +36,13 @@ def trusted(name: str, since: date = date(2026, 1, 1), until: date = date(2026, 
 
 
 def verdict(**over: object) -> dict[str, object]:
-    said = {"scanner": "trivy 0.76.0", "database": "2026-11-21T06:00:00Z", "policy": POLICY, "passed": True, "counts": {"passes": {"LOW": 3}}}
+    said = {
+        "scanner": "trivy 0.76.0",
+        "database": "2026-11-21T06:00:00Z",
+        "policy": POLICY,
+        "passed": True,
+        "counts": {"passes": {"LOW": 3}},
+    }
     return {**said, **over}
 
 

@@ -249,7 +249,13 @@ def odd(image: Pinned) -> list[bytes]:
     """Attestations that are none."""
     whole = orjson.loads(verdict_statement(image, digest_of(SBOM), verdict()))
     predicates = [{}, {**whole["predicate"], "passed": "true"}, {**whole["predicate"], "passed": 1}, {**whole["predicate"], "counts": 3}]
-    wrong = [b"", b"[]", b'{"_type": "x"}', *(orjson.dumps({**whole, "predicate": one}) for one in predicates), orjson.dumps({**whole, "subject": 1})]
+    wrong = [
+        b"",
+        b"[]",
+        b'{"_type": "x"}',
+        *(orjson.dumps({**whole, "predicate": one}) for one in predicates),
+        orjson.dumps({**whole, "subject": 1}),
+    ]
     plain = orjson.loads(enveloped(orjson.dumps(whole)))
     odd = [{**plain, "payloadType": "text/plain"}, {**plain, "payload": "%%%"}, {**plain, "signatures": "x"}, {**plain, "signatures": [{}]}]
     return [*map(enveloped, wrong), *map(orjson.dumps, odd), b"", b"[[[["]
