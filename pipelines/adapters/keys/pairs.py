@@ -109,7 +109,7 @@ def public_key(pem: str) -> EcPublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise BadKey(
             "this is a public key of another kind",
-            "keys are ECDSA on P-256, as `fleet images keys` and `cosign generate-key-pair` make them",
+            "keys are ECDSA on P-256, as `cosign generate-key-pair` makes them",
         )
     return EcPublicKey(key)
 
