@@ -182,3 +182,25 @@ class Scanner(Protocol):
 
     async def rescan(self, sbom: bytes) -> ScanReport:
         """The vulnerabilities of what a CycloneDX SBOM lists."""
+
+
+class PublicKey(Protocol):
+    """A key that checks signatures (ECDSA on P-256 with SHA-256)."""
+
+    @property
+    def fingerprint(self) -> str:
+        """`sha256:<hex>` of the key as DER (SubjectPublicKeyInfo): which key it is, for people and for hints."""
+
+    def verifies(self, data: bytes, signature: bytes) -> bool:
+        """Whether this key's owner signed exactly `data`. Anything else, garbage too, is False."""
+
+
+class PrivateKey(Protocol):
+    """A key that signs. It says nothing of itself but its fingerprint."""
+
+    @property
+    def fingerprint(self) -> str:
+        """That of its public key."""
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature of `data`: ASN.1, as ECDSA has it."""

@@ -43,6 +43,7 @@ def environment(fleet: Fleet, name: str | None) -> Environment | Finding:
         assume_hardware=own.assume_hardware,
         unlocked=own.unlocked,
         bases=own.bases,
+        signing=own.signing or spec.signing,
     )
 
 

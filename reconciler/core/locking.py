@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.codes import lock as codes
@@ -12,8 +13,8 @@ from reconciler.core.load import load
 from reconciler.core.reading import Limits
 from reconciler.core.validate import validate
 from reconciler.model.documents import Document
-from reconciler.model.findings import Finding, Pointer, errors, ordered
-from reconciler.model.lock import LOCK_VERSION, Build, BuildEntry, Builds, ImageEntry, Lock, LockFile
+from reconciler.model.findings import Finding, Place, Pointer, errors, ordered
+from reconciler.model.lock import LOCK_VERSION, BaseEntry, Build, BuildEntry, Builds, ImageEntry, Lock, LockFile, ResolvedBase
 from reconciler.model.refs import Ref
 
 LIMITS = Limits(bytes=16 << 20, nodes=1_000_000)
@@ -24,6 +25,7 @@ KEPT = 10
 """Builds of an image that a lock keeps besides those that are held."""
 
 
+_MARK = re.compile(rb"^(<{7}|>{7}|={7}|\|{7})(?: [^\n]*)?\r?$", re.MULTILINE)
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _HEADER = "# Which build of each image runs, and which passed the gate. Written by builds; `fleet lint` checks what people edit.\n"
 
@@ -35,6 +37,10 @@ class TagTaken(ValueError):
 def read_lock(path: str, data: bytes) -> tuple[Lock, tuple[Finding, ...]]:
     """The lock in a file, which knows the images that have an error by name only, and what is to be said about it. Never raises."""
     subject = Ref("Lock", path)
+    if mark := _MARK.search(data):
+        at = Place(path, data.count(b"\n", 0, mark.start()) + 1, 1)
+        message = f"a merge conflict stands here (`{mark[1].decode()}`)"
+        return BROKEN, (codes.CONFLICT.at(at, message, "merge it (git checkout --merge), or take one side", subject),)
     loaded = load(path, data, subject, LIMITS)
     if errors(loaded.findings) or not isinstance(loaded.value, dict):
         return BROKEN, loaded.findings or _not_a_lock(path, loaded.value, subject)
@@ -58,7 +64,14 @@ def read_lock(path: str, data: bytes) -> tuple[Lock, tuple[Finding, ...]]:
             images[name] = _builds(entry)
         else:
             broken.add(name)
-    return Lock(images, frozenset(broken)), ordered(found)
+    bases: dict[str, ResolvedBase] = {}
+    for name, value in file.bases.items():
+        base, about = validate(BaseEntry, value, document, ("bases", name))
+        about = (*about, *(_digest(document, ("bases", name, "digest"), base.digest) if base else ()))
+        found += about
+        if base and not errors(about):
+            bases[name] = ResolvedBase(base.digest, base.resolved)
+    return Lock(images, frozenset(broken), bases), ordered(found)
 
 
 def _not_a_lock(path: str, value: Any, subject: Ref) -> tuple[Finding, ...]:
@@ -112,8 +125,11 @@ def _build(digest: str, entry: BuildEntry) -> Build:
 
 
 def write_lock(lock: Lock) -> bytes:
-    """The lock as a file: images by name, one line a build, newest first. The same lock always gives the same bytes."""
-    lines = [_HEADER, f"lockVersion: {LOCK_VERSION}\n", "images:\n" if lock.images else "images: {}\n"]
+    """The lock as a file: bases and images by name, one line a base or a build, newest first. The same lock always gives the same bytes."""
+    lines = [_HEADER, f"lockVersion: {LOCK_VERSION}\n", *(["bases:\n"] if lock.bases else [])]
+    for name, base in sorted(lock.bases.items()):
+        lines.append(f"  {quoted(name)}: {{digest: {quoted(base.digest)}, resolved: {base.resolved.isoformat()}}}\n")
+    lines.append("images:\n" if lock.images else "images: {}\n")
     for name, builds in sorted(lock.images.items()):
         lines += [f"  {inline(name)}:\n", f"    current: {quoted(builds.current.digest)}\n", "    builds:\n"]
         lines += [f"      {quoted(build.digest)}: {{{', '.join(_fields(build))}}}\n" for build in builds.builds]
@@ -145,4 +161,4 @@ def adopt(lock: Lock, image: str, build: Build, held: Collection[str] = ()) -> L
     builds = sorted([build, *others], key=lambda one: one.built, reverse=True)
     previous = Builds(build, tuple(builds)).previous
     kept = tuple(one for place, one in enumerate(builds) if place < KEPT or one in (build, previous) or one.tag in held)
-    return Lock({**lock.images, image: Builds(build, kept)})
+    return replace(lock, images={**lock.images, image: Builds(build, kept)})

@@ -11,6 +11,7 @@ from typing import Any
 from reconciler.core.choose import choose
 from reconciler.core.linking import Linking
 from reconciler.core.place import overcommitted, place
+from reconciler.core.trust import trust
 from reconciler.core.validate import validate
 from reconciler.core.values import may_mention, mentions, substitute
 from reconciler.model.documents import SourceTree
@@ -54,6 +55,7 @@ def resolve(
     needs = {ref: need for ref, resource in resources.items() if (need := table[ref.kind].needs(resource, fleet))}
     placements: dict[Ref, Placement] = {ref: place(need, environment) for ref, need in needs.items()}
     found += overcommitted(needs, placements, environment, fleet)
+    found += trust(fleet, environment, today)
     choices, about = _choices(resources, table, environment, lock, today, forced or {})
     return Graph(
         fleet=fleet,

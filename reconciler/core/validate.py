@@ -121,7 +121,9 @@ def _said(fault: _Fault, notes: Notes) -> Phrase:
 
 def _discreet(message: str, pointer: Pointer, given: Any) -> str:
     """A message without the value where that may be a secret: reports go to logs that more people read than the source."""
-    if not isinstance(given, str) or not any(isinstance(part, str) and _SECRET.search(part) for part in pointer):
+    if not isinstance(given, str):
+        return message
+    if "PRIVATE KEY" not in given and not any(isinstance(part, str) and _SECRET.search(part) for part in pointer):
         return message
     for spelling in (shown(given), repr(given), given):
         message = message.replace(spelling, "this text") if len(spelling) > _SHORTEST_SECRET else message

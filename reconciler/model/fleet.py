@@ -11,6 +11,7 @@ from reconciler.model.documents import Document
 from reconciler.model.findings import Finding
 from reconciler.model.quantities import Cpu, Duration, Memory, format_cpu, format_memory
 from reconciler.model.refs import Ref
+from reconciler.model.signing import SigningRules
 from reconciler.model.spec import Bool, EnvName, HttpPath, Int, LinkName, Name, Port, Spec, Text
 from reconciler.model.value import dataclass
 
@@ -307,6 +308,8 @@ class EnvironmentSpec(Spec):
     unlocked: Literal["block", "tag"] = "block"
     """A service whose image is not in the lock yet: `block` keeps what runs, `tag` renders `REGISTRY/NAME:unlocked`."""
     bases: dict[str, Base] = Field(default_factory=dict)
+    signing: SigningRules | None = None
+    """Keys of this environment, in place of the fleet's."""
 
 
 class FleetSpec(Spec):
@@ -328,6 +331,8 @@ class FleetSpec(Spec):
     source: SourceRules = SourceRules.unsaid()
     builder: BuilderDefaults = BuilderDefaults.unsaid()
     gate: GateDefaults = GateDefaults.unsaid()
+    signing: SigningRules = SigningRules.unsaid()
+    """Keys that sign images."""
     notifications: dict[Name, Notification] = Field(default_factory=dict)
     observability: dict[Name, Observability] = Field(default_factory=dict)
     """Machine -> service that takes its start-up reports."""
@@ -393,6 +398,7 @@ class Environment:
     assume_hardware: bool
     unlocked: Literal["block", "tag"]
     bases: Mapping[str, Base] = field(default_factory=dict)
+    signing: SigningRules = SigningRules.unsaid()  # noqa: RUF009  frozen
 
     @property
     def simulated(self) -> bool:

@@ -44,12 +44,22 @@ class Builds:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolvedBase:
+    """What the name of an external base meant on the day when it was last looked up."""
+
+    digest: str
+    resolved: date
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """`fleet.lock` as a value. An empty lock is one in which nothing is built yet."""
 
     images: Mapping[str, Builds] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     """Images whose entry has an error: which of their builds runs is not known."""
+    bases: Mapping[str, ResolvedBase] = field(default_factory=dict)
+    """Reference of an external base -> what it meant."""
     is_broken: bool = False
     """The file as a whole cannot be read, so nothing is known of any image."""
 
@@ -88,9 +98,31 @@ class ImageEntry(Spec):
     """Builds that passed the gate by their digest, newest first."""
 
 
+class BaseEntry(Spec):
+    """One external base, as the lock's file has it under its reference."""
+
+    digest: Annotated[str, Field(max_length=200)]
+    """Digest of its manifest; of a base assembled from Debian packages, that of their list."""
+    resolved: Date
+    """The day on which it meant that."""
+
+
+Reference = Annotated[
+    str,
+    Field(
+        title="the reference of an image, or the name of a Debian base",
+        pattern=r"^[a-zA-Z0-9][A-Za-z0-9._:/@+-]*$",
+        max_length=512,
+        examples=["docker.io/library/python:3.11-slim"],
+    ),
+]
+
+
 class LockFile(Spec):
     """A lock's file. Images are read one by one, so that one that is wrong does not hide the others."""
 
     lock_version: Int
+    bases: dict[Reference, Any] = Field(default_factory=dict)
+    """External bases by their reference."""
     images: dict[Name, Any] = Field(default_factory=dict)
     """Images by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.core.codes import documents, edits, fleet, holds, lock, references, rules, specs
+from reconciler.core.codes import documents, edits, fleet, holds, lock, references, rules, signing, specs
 from reconciler.model.findings import Code
 from reconciler.model.kind import Kind
 
@@ -17,6 +17,7 @@ CORE: tuple[Code, ...] = (
     *holds.CODES,
     *edits.CODES,
     *rules.CODES,
+    *signing.CODES,
 )
 
 

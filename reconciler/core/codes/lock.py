@@ -46,4 +46,11 @@ UNREAD = error(
     "A lock is a plain file of the repository: no symlink, no folder, no pipe, no more than 16 MiB. Without it nobody knows which builds "
     "passed the gate.\n\nFix: take the file back from git, or correct `lock` of the environment.",
 )
-CODES: tuple[Code, ...] = (VERSION, DIGEST, NOT_BUILT, SAME_TAG, BAD, UNSORTED, UNREAD)
+CONFLICT = error(
+    "LCK008",
+    "lock with the marks of a merge conflict",
+    "git could not merge two locks and left both in the file, between `<<<<<<<` and `>>>>>>>`. Nothing of it is read, and nothing is written to it."
+    "\n\nFix: `git checkout --merge fleet.lock` with the merge driver of fleet set up (docs/reference/lock.md), or take one side "
+    "and build the other's images again.",
+)
+CODES: tuple[Code, ...] = (VERSION, DIGEST, NOT_BUILT, SAME_TAG, BAD, UNSORTED, UNREAD, CONFLICT)

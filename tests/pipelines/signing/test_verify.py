@@ -1,0 +1,348 @@
+"""What is found of a build that the lock names: each thing that can be wrong with it is a result of its own."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import date
+
+import orjson
+import pytest
+
+from pipelines.core.attestation import attestation_layer, envelope, pae, statement, verdict_statement
+from pipelines.core.signature import attestation_tag, digest_of, holder, payload, signature_layer, signature_tag
+from pipelines.flow.sign import sign
+from pipelines.flow.verify import verify
+from pipelines.model.oci import MANIFEST, Document, Pinned
+from pipelines.model.trust import (
+    IN_TOTO,
+    PROVENANCE,
+    VERDICT,
+    Absent,
+    Early,
+    Expired,
+    OtherDigest,
+    Refused,
+    Subject,
+    Tampered,
+    Unattested,
+    Unchecked,
+    Unsigned,
+    Verified,
+    WrongKey,
+)
+from pipelines.ports import Denied, RegistryFault, Unreachable
+from tests.pipelines.signing.scene import SBOM, TODAY, attach_sbom, edited, found, key, signed, trusted, verdict
+from tests.pipelines.signing.shelf import HOME, Shelf
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+async def test_signed_and_attested_is_verified(shelf):
+    result = await found(shelf, await signed(shelf))
+    assert isinstance(result, Verified)
+    assert (result.key, result.verdict.passed, result.verdict.scanner) == ("release", True, "trivy 0.76.0")
+
+
+async def test_what_the_lock_leaves_open_is_taken_from_the_newest_verdict(shelf):
+    subject = await signed(shelf)
+    worse = verdict(passed=False, database="2026-11-22T06:00:00Z", counts={"fails": {"CRITICAL": 1}})
+    await sign(shelf, subject.at, [verdict_statement(subject.at, digest_of(SBOM), worse)], key("release"))
+    assert isinstance(await found(shelf, subject), Verified)
+    open_one = replace(subject, verdict="", sbom="")
+    assert isinstance(await found(shelf, open_one), Refused)
+
+
+async def test_a_refused_build_is_no_pass_however_well_it_is_signed(shelf):
+    result = await found(shelf, await signed(shelf, passed=False, counts={"fails": {"CRITICAL": 2}}))
+    assert isinstance(result, Refused)
+    assert result.verdict.counts == {"fails": {"CRITICAL": 2}}
+
+
+async def test_a_manifest_that_is_gone_is_absent(shelf):
+    subject = await signed(shelf)
+    del shelf.manifests[subject.at.digest]
+    assert await found(shelf, subject) == Absent()
+
+
+async def test_another_manifest_under_the_digest_is_tampered(shelf):
+    subject = await signed(shelf)
+    shelf.manifests[subject.at.digest] = Document(MANIFEST, subject.at.digest, b"{}")
+    assert isinstance(await found(shelf, subject), Tampered)
+
+
+async def test_without_a_signature_it_is_unsigned(shelf):
+    subject = await signed(shelf)
+    del shelf.manifests[signature_tag(subject.at.digest)]
+    assert await found(shelf, subject) == Unsigned()
+
+
+async def test_a_signature_of_another_kind_is_none(shelf):
+    subject = await signed(shelf)
+    edited(shelf, signature_tag(subject.at.digest), mediaType="application/vnd.cncf.notary.signature")
+    assert await found(shelf, subject) == Unsigned()
+
+
+async def test_a_key_that_nobody_trusts_is_the_wrong_key(shelf):
+    assert await found(shelf, await signed(shelf, by="stranger")) == WrongKey("signature")
+
+
+async def test_no_key_at_all_trusts_nobody(shelf):
+    subject = await signed(shelf)
+    assert (await verify(shelf, [subject], (), TODAY))[subject] == WrongKey("signature")
+
+
+@pytest.mark.parametrize(
+    ("today", "result"),
+    [
+        (date(2025, 12, 31), Early("release", date(2026, 1, 1))),
+        (date(2026, 1, 1), None),
+        (date(2026, 12, 31), None),
+        (date(2027, 1, 1), Expired("release", date(2026, 12, 31))),
+    ],
+)
+async def test_a_key_counts_from_its_first_day_to_its_last(shelf, today, result):
+    got = await found(shelf, await signed(shelf), today=today)
+    assert isinstance(got, Verified) if result is None else got == result
+
+
+async def test_while_keys_change_either_signature_will_do(shelf):
+    subject = await signed(shelf, by="old")
+    old, new = trusted("old", until=date(2026, 11, 20)), trusted("new")
+    assert await found(shelf, subject, old, new) == Expired("old", date(2026, 11, 20))
+    await sign(shelf, subject.at, [verdict_statement(subject.at, digest_of(SBOM), verdict())], key("new"))
+    result = await found(shelf, subject, old, new)
+    assert isinstance(result, Verified)
+    assert result.key == "new"
+    assert isinstance(await found(shelf, subject, trusted("old")), Verified)
+
+
+async def test_a_key_listed_twice_counts_on_the_days_of_both(shelf):
+    subject = await signed(shelf)
+    past, present = trusted("release", until=date(2026, 2, 1)), replace(trusted("release", since=date(2026, 6, 1)), name="again")
+    result = await found(shelf, subject, past, present)
+    assert isinstance(result, Verified)
+    assert result.key == "again"
+
+
+async def test_a_signature_copied_from_another_image_is_told_as_that(shelf):
+    subject, other = await signed(shelf), await signed(shelf, "other")
+    shelf.manifests[signature_tag(subject.at.digest)] = shelf.manifests[signature_tag(other.at.digest)]
+    assert await found(shelf, subject) == OtherDigest("signature", other.at.digest)
+
+
+async def test_a_verdict_copied_from_another_image_is_told_as_that(shelf):
+    subject, other = await signed(shelf), await signed(shelf, "other")
+    shelf.manifests[attestation_tag(subject.at.digest)] = shelf.manifests[attestation_tag(other.at.digest)]
+    assert await found(shelf, replace(subject, verdict="")) == OtherDigest("verdict", other.at.digest)
+    assert await found(shelf, subject) == Unattested("the gate's verdict")
+
+
+async def test_an_altered_payload_is_tampered(shelf):
+    subject, other = await signed(shelf), shelf.image("evil")
+    said = payload(HOME, other.digest)
+    shelf.blobs[digest_of(said)] = said
+    edited(shelf, signature_tag(subject.at.digest), digest=digest_of(said), size=len(said))
+    assert await found(shelf, subject) == Tampered("the signature is not what a trusted key signed")
+
+
+async def test_a_blob_that_is_not_its_digest_is_tampered(shelf):
+    subject = await signed(shelf)
+    shelf.blobs[digest_of(payload(HOME, subject.at.digest))] = b"something else"
+    assert isinstance(await found(shelf, subject), Tampered)
+
+
+async def test_without_an_attestation_it_is_unattested(shelf):
+    subject = await signed(shelf)
+    del shelf.manifests[attestation_tag(subject.at.digest)]
+    assert await found(shelf, subject) == Unattested("the gate's verdict")
+
+
+async def test_an_attestation_of_another_kind_is_no_verdict(shelf):
+    image = shelf.image("web")
+    await sign(shelf, image, [statement(image, PROVENANCE, verdict(digest=image.digest, sbom=digest_of(SBOM)))], key("release"))
+    assert await found(shelf, Subject("web", image)) == Unattested("the gate's verdict")
+    tag = attestation_tag(image.digest)
+    edited(shelf, tag, annotations={**orjson.loads(shelf.manifests[tag].body)["layers"][0]["annotations"], "predicateType": VERDICT})
+    assert await found(shelf, Subject("web", image)) == Unattested("the gate's verdict")
+
+
+async def test_a_verdict_that_a_stranger_signed_does_not_count(shelf):
+    image = shelf.image("web")
+    attach_sbom(shelf, image)
+    said = verdict_statement(image, digest_of(SBOM), verdict())
+    await sign(shelf, image, [], key("release"))
+    await sign(shelf, image, [said], key("stranger"))
+    assert await found(shelf, Subject("web", image)) == WrongKey("verdict")
+
+
+async def test_an_altered_verdict_is_tampered(shelf):
+    subject = await signed(shelf, passed=False)
+    better = verdict_statement(subject.at, digest_of(SBOM), verdict())
+    signature = key("release").sign(pae(IN_TOTO, verdict_statement(subject.at, digest_of(SBOM), verdict(passed=False))))
+    await put(shelf, subject.at, better, envelope(better, key("release").fingerprint, signature))
+    assert await found(shelf, replace(subject, verdict="")) == Tampered("the verdict is not what a trusted key signed")
+
+
+async def test_a_verdict_is_the_one_that_the_lock_names(shelf):
+    subject = await signed(shelf)
+    assert await found(shelf, replace(subject, verdict=digest_of(b"another"))) == Unattested("the gate's verdict")
+
+
+async def test_without_its_sbom_it_is_unattested(shelf):
+    subject = await signed(shelf)
+    shelf.attached[subject.at.digest] = [one for one in shelf.attached[subject.at.digest] if "cyclonedx" not in one.artifact_type]
+    assert await found(shelf, subject) == Unattested("the SBOM that was judged")
+
+
+async def test_an_sbom_whose_blob_is_gone_is_not_there(shelf):
+    subject = await signed(shelf)
+    del shelf.blobs[digest_of(SBOM)]
+    assert await found(shelf, subject) == Unattested("the SBOM that was judged")
+
+
+async def test_an_sbom_that_was_not_judged_does_not_count(shelf):
+    subject = await signed(shelf)
+    other = b'{"bomFormat":"CycloneDX"}'
+    attach_sbom(shelf, subject.at, other)
+    assert isinstance(await found(shelf, replace(subject, sbom=digest_of(other))), Tampered)
+
+
+@pytest.mark.parametrize("fault", [Unreachable("cut"), Denied("no", status=403), RegistryFault("500", status=500)])
+async def test_a_registry_that_does_not_answer_is_no_pass(shelf, fault):
+    subject = await signed(shelf)
+    shelf.fault = fault
+    assert await found(shelf, subject) == Unchecked(str(fault))
+
+
+HOSTILE = [b"", b"[]", b"{}", b"\xff\xfe", b'{"layers": {}}', b'{"layers": [1]}', b'{"layers": [{"digest": "../../x"}]}', b"[" * 100_000,
+           b'{"layers": [{"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", "digest": "sha256:' + b"0" * 64 + b'", "size": -1}]}',
+           orjson.dumps({"layers": [{}] * 101})]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", HOSTILE)
+@pytest.mark.parametrize("tag", [signature_tag, attestation_tag])
+async def test_a_hostile_manifest_is_tampered_and_nothing_worse(shelf, tag, body):
+    subject = await signed(shelf)
+    shelf.manifests[tag(subject.at.digest)] = Document(MANIFEST, digest_of(body), body)
+    assert isinstance(await found(shelf, subject), Tampered)
+
+
+@pytest.mark.parametrize("data", [b"", b"null", b"{}", b"{" * 50_000, b'{"critical": []}', b'{"critical": {"type": "x"}}'])
+async def test_a_hostile_payload_is_tampered_even_when_a_trusted_key_signed_it(shelf, data):
+    subject = await signed(shelf)
+    layer = signature_layer(data, key("release").sign(data), key("release").fingerprint)
+    config, document = holder((layer,))
+    shelf.blobs |= {digest_of(data): data, digest_of(config): config}
+    shelf.manifests[signature_tag(subject.at.digest)] = document
+    assert isinstance(await found(shelf, subject), Tampered)
+
+
+def enveloped(said: bytes) -> bytes:
+    return envelope(said, key("release").fingerprint, key("release").sign(pae(IN_TOTO, said)))
+
+
+def odd(image: Pinned) -> list[bytes]:
+    """Attestations that are none."""
+    whole = orjson.loads(verdict_statement(image, digest_of(SBOM), verdict()))
+    predicates = [{}, {**whole["predicate"], "passed": "true"}, {**whole["predicate"], "passed": 1}, {**whole["predicate"], "counts": 3}]
+    wrong = [
+        b"",
+        b"[]",
+        b'{"_type": "x"}',
+        *(orjson.dumps({**whole, "predicate": one}) for one in predicates),
+        orjson.dumps({**whole, "subject": 1}),
+    ]
+    plain = orjson.loads(enveloped(orjson.dumps(whole)))
+    odd = [{**plain, "payloadType": "text/plain"}, {**plain, "payload": "%%%"}, {**plain, "signatures": "x"}, {**plain, "signatures": [{}]}]
+    return [*map(enveloped, wrong), *map(orjson.dumps, odd), b"", b"[[[["]
+
+
+async def put(shelf: Shelf, image: Pinned, said: bytes, data: bytes) -> None:
+    """An envelope in the place of all attestations."""
+    config, document = holder((attestation_layer(data, said, VERDICT, key("release").fingerprint),))
+    shelf.blobs |= {digest_of(data): data, digest_of(config): config}
+    shelf.manifests[attestation_tag(image.digest)] = document
+
+
+async def test_a_hostile_attestation_is_tampered_and_nothing_worse(shelf):
+    subject = replace(await signed(shelf), verdict="")
+    for data in odd(subject.at):
+        await put(shelf, subject.at, b"", data)
+        assert isinstance(await found(shelf, subject), Tampered), data[:200]
+
+
+async def test_an_attestation_that_nobody_signed_is_no_verdict(shelf):
+    subject = replace(await signed(shelf), verdict="")
+    said = verdict_statement(subject.at, digest_of(SBOM), verdict())
+    data = orjson.dumps({"payloadType": IN_TOTO, "payload": base64.b64encode(said).decode(), "signatures": []})
+    await put(shelf, subject.at, said, data)
+    assert await found(shelf, subject) == Unattested("the gate's verdict")
+
+
+async def test_no_more_images_than_wished_are_asked_for_at_once(shelf):
+    subjects = [await signed(shelf, f"web{number}") for number in range(12)]
+    busy = busiest = 0
+    plain = shelf.manifest
+
+    async def counted(repository, reference):
+        nonlocal busy, busiest
+        import asyncio
+
+        busy += reference.startswith("sha256:")
+        busiest = max(busiest, busy)
+        await asyncio.sleep(0)
+        found = await plain(repository, reference)
+        busy -= reference.startswith("sha256:")
+        return found
+
+    shelf.manifest = counted
+    results = await verify(shelf, subjects, [trusted("release")], TODAY, together=3)
+    assert list(results) == subjects
+    assert all(isinstance(one, Verified) for one in results.values())
+    assert 1 < busiest <= 3
+
+
+async def test_signing_again_changes_nothing(shelf):
+    subject = await signed(shelf)
+    before = (dict(shelf.manifests), dict(shelf.blobs), len(shelf.pushed))
+    await sign(shelf, subject.at, [verdict_statement(subject.at, digest_of(SBOM), verdict())], key("release"))
+    tags = [name for name in shelf.pushed[before[2] :] if not name.startswith("sha256:")]
+    assert (shelf.manifests, shelf.blobs, tags) == (before[0], before[1], [])
+    assert len(shelf.attached[subject.at.digest]) == 2
+
+
+async def test_who_is_overtaken_while_signing_writes_once_more(shelf):
+    image = shelf.image("web")
+    attach_sbom(shelf, image)
+    said = payload(HOME, image.digest)
+    theirs = signature_layer(said, key("stranger").sign(said), key("stranger").fingerprint)
+    config, document = holder((theirs,))
+    shelf.blobs |= {digest_of(config): config, digest_of(said): said}
+    shelf.overtaken = [document]
+    await sign(shelf, image, [], key("release"))
+    for name in ("release", "stranger"):
+        assert await found(shelf, Subject("web", image), trusted(name)) == Unattested("the gate's verdict")
+
+
+async def test_what_is_not_there_is_not_signed(shelf):
+    with pytest.raises(RegistryFault, match="nothing was signed"):
+        await sign(shelf, Pinned(HOME, digest_of(b"gone")), [], key("release"))
+    assert not shelf.manifests
+
+
+async def test_a_statement_about_something_else_is_not_signed(shelf):
+    image, other = shelf.image("web"), shelf.image("other")
+    with pytest.raises(ValueError, match="is not signed for"):
+        await sign(shelf, image, [verdict_statement(other, digest_of(SBOM), verdict())], key("release"))
+    assert not shelf.pushed
+
+
+async def test_signatures_of_others_stay(shelf):
+    subject = await signed(shelf, by="stranger")
+    await sign(shelf, subject.at, [], key("release"))
+    layers = orjson.loads(shelf.manifests[signature_tag(subject.at.digest)].body)["layers"]
+    assert len(layers) == 2
