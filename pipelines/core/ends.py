@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from pipelines.model.vulnerability import Package, Report, Vulnerability
@@ -36,12 +36,19 @@ _SITE = re.compile(r"(?:^|/)lib/python(3\.\d{1,2})/")
 _NAME = re.compile(r"python(3\.\d{1,2})(?:-minimal)?")
 
 
-def ends(report: Report, today: date) -> Iterator[Vulnerability]:
-    """A HIGH for what has ended, a MEDIUM for what soon will; waived like any other, by `EOL-PYTHON-3-10` or `EOL-DEBIAN-11`."""
+def ends(report: Report, today: date, layers: Sequence[str] = ()) -> Iterator[Vulnerability]:
+    """A HIGH for what has ended, a MEDIUM for what soon will; waived like any other, by `EOL-PYTHON-3-10` or `EOL-DEBIAN-11`.
+
+    `layers`: diff_ids, lowest first.
+    """
     if report.os:
-        yield from _end(SYSTEMS, _system(report.os), _first(report), today)
-    for version, package in sorted(_pythons(report).items()):
-        yield from _end(PYTHON, version, Package("python", version, layer=package.layer, path=package.path), today)
+        family, _, version = report.os.partition(" ")
+        first = _first((one for one in report.packages if not one.path), layers)
+        yield from _end(SYSTEMS, _system(report.os), Package(family, version, layer=first.layer if first else ""), today)
+    for version, packages in sorted(_pythons(report).items()):
+        first = _first(packages, layers)
+        assert first is not None
+        yield from _end(PYTHON, version, Package("python", version, layer=first.layer, path=first.path), today)
 
 
 def _end(known: Mapping[str, date], name: str, package: Package, today: date) -> Iterator[Vulnerability]:
@@ -62,19 +69,17 @@ def _system(os: str) -> str:
     return f"{family} {version.partition('.')[0] if family == 'debian' else version}"
 
 
-def _first(report: Report) -> Package:
-    """The system itself, in the layer of the package that brought its release, else of any of its packages."""
-    own = [one for one in report.packages if not one.path]
-    named = [one for one in own if one.name in ("base-files", "libc6", "dpkg")] or own
-    family, _, version = report.os.partition(" ")
-    return Package(family, version, layer=named[0].layer if named else "")
+def _first(packages: Iterable[Package], layers: Sequence[str]) -> Package | None:
+    """The one in the lowest layer: what brought it first is where it is changed."""
+    place = {layer: position for position, layer in enumerate(layers)}
+    return min(packages, key=lambda one: (place.get(one.layer, len(place)), one), default=None)
 
 
-def _pythons(report: Report) -> dict[str, Package]:
+def _pythons(report: Report) -> dict[str, list[Package]]:
     """Each Python by where its packages are installed, or by the distribution's package of it."""
-    found: dict[str, Package] = {}
+    found: dict[str, list[Package]] = {}
     for package in report.packages:
         seen = _SITE.search(package.path) if package.path else _NAME.fullmatch(package.name)
         if seen:
-            found.setdefault(seen[1], package)
+            found.setdefault(seen[1], []).append(package)
     return found

@@ -26,7 +26,7 @@ def gate(
         tuple(own.fail_on if own.fail_on is not None else defaults.fail_on),
         own.unfixed or defaults.unfixed,
         tuple(one for image, gate in lineage for one in allowances(image, gate)),
-        tuple(sorted(set(statements))),
+        tuple(sorted(set(statements), key=lambda one: (one.said, one))),
         tuple(faults),
         budget,
     )
@@ -50,8 +50,9 @@ def policy_digest(policy: Policy) -> str:
             "budget": policy.budget,
             "faults": policy.faults,
             "waivers": [
-                [one.id, one.image, one.owner, one.reason, one.until.isoformat(), one.packages, one.while_unfixed] for one in policy.allowances
+                [one.id, one.image, one.owner, one.reason, one.until.isoformat(), one.packages, one.while_unfixed]
+                for one in policy.allowances
             ],
-            "vex": [[one.ids, one.product, one.packages, one.status, one.because] for one in policy.statements],
+            "vex": [[one.ids, one.product, one.packages, one.status, one.because, one.said] for one in policy.statements],
         }
     )

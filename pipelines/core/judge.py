@@ -20,7 +20,7 @@ def judge(report: Report, policy: Policy, subject: Subject, today: date) -> Verd
     vex = Vex(policy.statements, subject.image)
     waivers = _Waivers(policy.allowances, today)
     judged = []
-    for one in (*report.vulnerabilities, *ends(report, today)):
+    for one in (*report.vulnerabilities, *ends(report, today, tuple(subject.owners))):
         owner = subject.owners.get(one.package.layer, subject.image)
         stance, because = _stance(one, policy, vex, waivers)
         judged.append(Judged(one, owner, stance, because))

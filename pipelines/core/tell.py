@@ -17,7 +17,13 @@ MANY = 10
 def headline(verdict: Verdict) -> str:
     """One sentence: the image, whether it passed, how many vulnerabilities fail, warn, are waived."""
     tally = {stance: sum(levels.values()) for stance, levels in counts(verdict).items()}
-    words = {Stance.FAILS: "fail", Stance.WARNS: "warn", Stance.WAIVED: "waived", Stance.UNAFFECTED: "not affected", Stance.PASSES: "below the gate"}
+    words = {
+        Stance.FAILS: "fail",
+        Stance.WARNS: "warn",
+        Stance.WAIVED: "waived",
+        Stance.UNAFFECTED: "not affected",
+        Stance.PASSES: "below the gate",
+    }
     said = [f"{tally[stance]} {word}" for stance, word in words.items() if tally.get(stance)]
     state = "passed" if verdict.passed else "failed"
     return f"{verdict.image}: {state} the gate" + (f" ({', '.join(said)})" if said else "")
@@ -43,7 +49,11 @@ def grouped(judged: Iterable[Judged], heirs: Mapping[str, int], image: str, limi
     """Vulnerabilities by the image that brought them, the worst image first; one line for one id in one source package."""
     by_owner = _group(judged, lambda one: one.owner)
     for owner, mine in sorted(by_owner.items(), key=lambda pair: (-_rank(pair[1]), -len(pair[1]), pair[0])):
-        yield f"  fix in {owner}{_inherited(heirs.get(owner, 0))}:" if owner != image else f"  of {owner} itself{_inherited(heirs.get(owner, 0))}:"
+        yield (
+            f"  fix in {owner}{_inherited(heirs.get(owner, 0))}:"
+            if owner != image
+            else f"  of {owner} itself{_inherited(heirs.get(owner, 0))}:"
+        )
         lines = [_line(many) for many in _group(mine, lambda one: f"{one.vulnerability.id} {_of(one)}").values()]
         yield from lines[:limit]
         if len(lines) > limit:
@@ -75,7 +85,11 @@ def _line(many: list[Judged]) -> str:
     one = many[0].vulnerability
     names = [name for name, _ in groupby(sorted(each.vulnerability.package.name for each in many))]
     shown = ", ".join(map(visible, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    step = f"{visible(one.package.version, 60)} -> {visible(one.fixed, 60)}" if one.fixed else f"{visible(one.package.version, 60)}, no fix yet"
+    step = (
+        f"{visible(one.package.version, 60)} -> {visible(one.fixed, 60)}"
+        if one.fixed
+        else f"{visible(one.package.version, 60)}, no fix yet"
+    )
     why = f"; {many[0].because}" if many[0].because else ""
     title = f": {visible(one.title, 80)}" if one.title else ""
     return f"    {one.level} {visible(one.id, 64)} in {shown} ({step}){why}{title}"

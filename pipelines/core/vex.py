@@ -20,7 +20,7 @@ class NotVex(ValueError):
 
 
 def read_vex(path: str, data: bytes) -> tuple[Statement, ...]:
-    """The statements of an OpenVEX document, oldest first. Raises NotVex with a sentence."""
+    """The statements of an OpenVEX document. Raises NotVex with a sentence."""
     try:
         value = orjson.loads(data)
     except ValueError as fault:
@@ -29,13 +29,13 @@ def read_vex(path: str, data: bytes) -> tuple[Statement, ...]:
     if not isinstance(context, str) or not context.startswith("https://openvex.dev/ns"):
         raise NotVex(f"{path} is not an OpenVEX document: its `@context` does not begin with https://openvex.dev/ns")
     try:
-        stamped = [(str(one.get("timestamp") or value.get("timestamp") or ""), one) for one in value["statements"]]
-        return tuple(found for _, one in sorted(stamped, key=lambda pair: pair[0]) for found in _statements(path, one))
+        said = str(value.get("timestamp") or "")
+        return tuple(found for one in value["statements"] for found in _statements(path, one, said))
     except (AttributeError, KeyError, TypeError) as fault:
         raise NotVex(f"{path} lacks what OpenVEX documents have ({type(fault).__name__}: {fault})") from None
 
 
-def _statements(path: str, one: Mapping[str, Any]) -> Iterator[Statement]:
+def _statements(path: str, one: Mapping[str, Any], said: str) -> Iterator[Statement]:
     named, status = one["vulnerability"], one["status"]
     ids = (named,) if isinstance(named, str) else (named["name"], *(named.get("aliases") or ()))
     because = str(one.get("impact_statement") or one.get("justification") or one.get("status_notes") or "")
@@ -48,7 +48,7 @@ def _statements(path: str, one: Mapping[str, Any]) -> Iterator[Statement]:
         raise NotVex(f"{path}: the statement on {ids[0]} names no products")
     for product in products:
         parts = tuple(_purl(path, part) for part in product.get("subcomponents") or ())
-        yield Statement(path, ids, _purl(path, product), status, because, parts)
+        yield Statement(path, ids, _purl(path, product), status, because, str(one.get("timestamp") or said), parts)
 
 
 def _purl(path: str, product: Mapping[str, Any]) -> str:

@@ -37,6 +37,8 @@ class Statement:
     status: str
     """`not_affected`, `fixed`, `affected` or `under_investigation`."""
     because: str = ""
+    said: str = ""
+    """When, as the document has it (RFC 3339). The newest statement that matches decides."""
     packages: tuple[str, ...] = ()
     """Package URLs of parts of the product; empty when the product itself is meant."""
 
@@ -51,6 +53,7 @@ class Policy:
     allowances: tuple[Allowance, ...] = ()
     """Those of the image first, then those of what it starts from."""
     statements: tuple[Statement, ...] = ()
+    """Oldest first."""
     faults: tuple[str, ...] = ()
     """Sentences about parts of the policy that cannot be read. With one of them nothing passes."""
     budget: int | None = None
@@ -63,7 +66,7 @@ class Subject:
 
     image: str
     owners: Mapping[str, str] = field(default_factory=dict)
-    """By diff_id: the image of the hierarchy that brought the layer. What no one owns is the image's own."""
+    """By diff_id, lowest layer first: the image of the hierarchy that brought it. What no one owns is the image's own."""
     size: int = 0
     """Bytes of all compressed layers."""
 

