@@ -14,13 +14,21 @@ from pipelines.ports import NoVerdict
 FINDINGS = 10
 """Exit status for vulnerabilities found. Trivy's own failures are 1, those of Go's runtime 2."""
 
+_LOOK = "look at what is in the image: is the list of its packages gone, or has it a line of more than 250,000 characters?"
+
 
 def inventory(done: Done) -> bytes:
     """CycloneDX as it printed it. Raises NoVerdict."""
     if done.status:
         raise failed(done, "say what is in the image")
-    if (_json(done.out) or {}).get("bomFormat") != "CycloneDX":
+    bom = _json(done.out) or {}
+    if bom.get("bomFormat") != "CycloneDX":
         raise NoVerdict("what Trivy printed is not CycloneDX", "use the pinned version of Trivy")
+    components = bom.get("components") or ()
+    systems = {one.get("name") for one in components if one.get("type") == "operating-system"}
+    listed = {each.get("value") for one in components for each in one.get("properties") or () if str(each.get("name")).endswith(":PkgType")}
+    if missing := systems - listed:
+        raise NoVerdict(f"Trivy recognised {', '.join(sorted(map(str, missing)))}, but none of its packages", _LOOK)
     return done.out
 
 
@@ -53,10 +61,10 @@ def _must_be_whole(report: Mapping[str, Any], status: int) -> None:
     if found is not (status == FINDINGS):
         raise NoVerdict("Trivy's exit status and its report do not say the same", "use the pinned version of Trivy")
     if not any(one.get("Packages") for one in results):
-        raise NoVerdict(
-            "Trivy recognised no package, so that its silence says nothing",
-            "look at what is in the image: is the list of its packages gone?",
-        )
+        raise NoVerdict("Trivy recognised no package, so that its silence says nothing", _LOOK)
+    os = ((report.get("Metadata") or {}).get("OS") or {}).get("Family")
+    if os and not any(one.get("Packages") for one in results if one.get("Class") == "os-pkgs"):
+        raise NoVerdict(f"Trivy recognised {os}, but none of its packages, so that its silence says nothing", _LOOK)
 
 
 def failed(done: Done, what: str) -> NoVerdict:
