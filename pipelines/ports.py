@@ -182,3 +182,17 @@ class Scanner(Protocol):
 
     async def rescan(self, sbom: bytes) -> ScanReport:
         """The vulnerabilities of what a CycloneDX SBOM lists."""
+
+
+class BomInvalid(Exception):
+    """A software bill of materials is not what CycloneDX says. Says where and what."""
+
+
+class Bills(Protocol):
+    """Knows CycloneDX and SPDX."""
+
+    def license(self, text: str) -> Mapping[str, object]:
+        """A licence as CycloneDX has it: `{license: {id}}`, `{expression}` or `{license: {name}}`."""
+
+    def check(self, bom: bytes) -> None:
+        """Raises BomInvalid unless it is valid."""

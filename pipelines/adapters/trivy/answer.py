@@ -14,7 +14,7 @@ from pipelines.ports import NoVerdict
 FINDINGS = 10
 """Exit status for vulnerabilities found. Trivy's own failures are 1, those of Go's runtime 2."""
 
-_LOOK = "look at what is in the image: is the list of its packages gone, or has it a line of more than 250,000 characters?"
+_LOOK = "look at what is in the image: is the list of its packages gone, or has it a line of more than 131,072 characters?"
 
 
 def inventory(done: Done) -> bytes:

@@ -41,7 +41,7 @@ def load(data: bytes) -> dict[str, Any]:
         raise NotABom(f"it is not JSON: {fault}") from None
     if not isinstance(value, dict) or value.get("bomFormat") != "CycloneDX":
         raise NotABom("it is not CycloneDX")
-    components = value.get("components") or []
+    components = value.get("components", [])
     if not isinstance(components, list) or not all(isinstance(one, dict) for one in components):
         raise NotABom("its components are no list of components")
     if len(components) > MOST:

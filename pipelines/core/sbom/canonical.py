@@ -33,6 +33,7 @@ def canonical(inventory: bytes, image: str, owners: Mapping[str, str]) -> bytes:
     for one in bom.get("dependencies") or ():
         ends = (renamed.get(str(end)) for end in one.get("dependsOn") or ())
         edges.setdefault(renamed.get(str(one.get("ref")), ROOT), set()).update(end for end in ends if end in kept)
+    edges[ROOT] |= edges.keys() - set().union(*edges.values()) - {ROOT}
     return dumps(
         {
             "bomFormat": "CycloneDX",
