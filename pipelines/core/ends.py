@@ -8,6 +8,8 @@ from datetime import date, timedelta
 
 from pipelines.model.vulnerability import Package, Report, Vulnerability
 
+PREFIX = "EOL-"
+"""Of the ids: no one else gives such."""
 SOON = timedelta(days=180)
 """So long before the end there is a warning."""
 
@@ -56,7 +58,7 @@ def _end(known: Mapping[str, date], name: str, package: Package, today: date) ->
     if end is None or today <= end - SOON:
         return
     called = name if known is SYSTEMS else f"python {name}"
-    id = "EOL-" + re.sub(r"[^A-Z0-9]+", "-", called.upper())
+    id = PREFIX + re.sub(r"[^A-Z0-9]+", "-", called.upper())
     level, verb = ("HIGH", "had") if today > end else ("MEDIUM", "has")
     newer = next((one for one, last in known.items() if last > today + SOON and one.split()[0] in (called.split()[0], one)), "")
     title = f"{called.capitalize()} {verb} its last day with security fixes on {end.isoformat()}"
