@@ -204,3 +204,17 @@ class PrivateKey(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """The signature of `data`: ASN.1, as ECDSA has it."""
+
+
+class BomInvalid(Exception):
+    """A software bill of materials is not what CycloneDX says. Says where and what."""
+
+
+class Bills(Protocol):
+    """Knows CycloneDX and SPDX."""
+
+    def license(self, text: str) -> Mapping[str, object]:
+        """A licence as CycloneDX has it: `{license: {id}}`, `{expression}` or `{license: {name}}`."""
+
+    def check(self, bom: bytes) -> None:
+        """Raises BomInvalid unless it is valid."""

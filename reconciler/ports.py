@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
@@ -408,6 +408,50 @@ class Ledger(Protocol):
 
     def run(self, id: str) -> RunDetail | None:
         """One run, by its id or the beginning of it; None where there is none, or more than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """An image by its digest, as the ledger remembers it."""
+
+    digest: str
+    image: str
+    revision: str
+    """Commit it was built from."""
+    verdict: str
+    """What its gate last said, in a word or two."""
+    since: datetime
+    """When it was first noted."""
+
+
+class ComponentRecord(NamedTuple):
+    """A package in an image."""
+
+    ecosystem: str
+    """Type of its package URL: `deb`, `pypi`."""
+    name: str
+    version: str
+    source: str
+    """The distribution's source package; empty where there is none."""
+    purl: str
+    brought_by: str
+    """The image of the hierarchy that brought it."""
+
+
+class Components(Protocol):
+    """What is in which image. Like the ledger it may be lost, and no method raises."""
+
+    def keep(self, image: ImageRecord, components: Collection[ComponentRecord]) -> None:
+        """Note what is in an image, in place of what was noted of its digest; when it was first noted stays."""
+
+    def images(self) -> tuple[ImageRecord, ...]:
+        """Every image that is noted, the newest first."""
+
+    def named(self, names: Collection[str]) -> tuple[tuple[ImageRecord, ComponentRecord], ...]:
+        """The packages that have one of these names, or were built from a source package that has."""
+
+    def forget(self, digests: Collection[str]) -> None:
+        """These images are no more."""
 
 
 class Progress(Protocol):

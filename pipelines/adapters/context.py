@@ -89,7 +89,7 @@ def followed(name: str, items: Mapping[str, ContextItem]) -> None:
 
 
 def refused(name: str, why: str) -> ContextRefused:
-    return ContextRefused(f"{ascii(name)} cannot be in a build context: {why}", "rename it, or leave it out with `ignore`")
+    return ContextRefused(f"{name!a} cannot be in a build context: {why}", "rename it, or leave it out with `ignore`")
 
 
 def written(path: Path, item: ContextItem) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -40,10 +41,10 @@ def set_scalar(path: str, data: bytes, pointer: Pointer, value: Scalar) -> bytes
     return text.spliced(node.start, node.start + len(span), lead + new, pointer, value)
 
 
-def add_key(path: str, data: bytes, parent: Pointer, key: str, value: Any, after: str | None = None) -> bytes:
+def add_key(path: str, data: bytes, parent: Pointer, key: str, value: Any, after: str | None = None, depth: int = 0) -> bytes:
     """The file with `key: value` on one line of its own in the mapping at `parent`, behind the key `after` or at its end.
 
-    In a mapping in braces it stands there, not on a line of its own. Raises NotEdited.
+    `depth` levels of mappings in it have a line for each of their keys. In a mapping in braces it stands there. Raises NotEdited.
     """
     text = _Text(path, data)
     node = text.node(parent)
@@ -60,8 +61,16 @@ def add_key(path: str, data: bytes, parent: Pointer, key: str, value: Any, after
     indent = " " * text.column(next(iter(node.inner.values())).key)
     at = text.line_end(before.last)
     ended = text.text[at - 1 : at] == "\n"
-    line = indent + entry
+    line = text.newline.join(indent + each for each in _lines(key, value, depth))
     return text.spliced(at, at, line + text.newline if ended else text.newline + line, (*parent, key), value)
+
+
+def _lines(key: str, value: Any, depth: int) -> Iterator[str]:
+    if depth and isinstance(value, Mapping) and value:
+        yield f"{inline(key)}:"
+        yield from (f"  {line}" for inner, each in value.items() for line in _lines(inner, each, depth - 1))
+    else:
+        yield f"{inline(key)}: {inline(value)}"
 
 
 def remove_key(path: str, data: bytes, pointer: Pointer) -> bytes:

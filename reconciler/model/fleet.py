@@ -398,7 +398,7 @@ class Environment:
     assume_hardware: bool
     unlocked: Literal["block", "tag"]
     bases: Mapping[str, Base] = field(default_factory=dict)
-    signing: SigningRules = SigningRules.unsaid()  # noqa: RUF009  frozen
+    signing: SigningRules = SigningRules.unsaid()
 
     @property
     def simulated(self) -> bool:

@@ -16,14 +16,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from reconciler.adapters.ledger import SqlLedger, open_at, schema
+from reconciler.adapters.ledger import SqlLedger, components_at, open_at, schema
 from reconciler.adapters.ledger.tables import VERSION, metadata
 from reconciler.model.findings import Finding, Place, Severity
 from reconciler.model.manifests import Manifest, ObjectId, Observed, Stage
 from reconciler.model.plan import Block, Create, Delete, Plan
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending, Outcome, Proof, Result, Status
-from reconciler.ports import RunRecord, RunState, StepRecord, StepState
+from reconciler.ports import ComponentRecord, ImageRecord, RunRecord, RunState, StepRecord, StepState
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 WEB = ObjectId("apps", "Deployment", "platform", "web")
@@ -237,7 +237,7 @@ from datetime import UTC, datetime
 from reconciler.adapters.ledger import open_at
 from reconciler.model.plan import Plan
 from reconciler.model.result import Ending, Result
-from reconciler.ports import RunRecord, RunState
+from reconciler.ports import ComponentRecord, ImageRecord, RunRecord, RunState
 
 url, first = sys.argv[1], int(sys.argv[2])
 ledger = open_at(url, sys.exit)
@@ -466,3 +466,61 @@ def test_a_power_cut_leaves_a_consistent_file(tmp_path, told):
         assert steps == 3 * runs
     keep.close()
     assert told == []
+
+
+def image(digit: str, name: str = "web", days: int = 0, verdict: str = "passed") -> ImageRecord:
+    return ImageRecord(f"sha256:{digit * 64}", name, "9f3c2ab", verdict, NOON + timedelta(days=days))
+
+
+LIBSSL = ComponentRecord("deb", "libssl3", "3.0.11-1", "openssl", "pkg:deb/debian/libssl3@3.0.11-1", "base")
+REQUESTS = ComponentRecord("pypi", "requests", "2.19.0", "", "pkg:pypi/requests@2.19.0", "web")
+
+
+def test_packages_are_found_by_name_and_by_source_in_every_image(url, told):
+    contents = components_at(url, told)
+    contents.keep(image("a", "base"), [LIBSSL])
+    contents.keep(image("b", "web", 1), [LIBSSL, REQUESTS])
+    assert contents.named(["openssl"]) == ((image("a", "base"), LIBSSL), (image("b", "web", 1), LIBSSL))
+    assert contents.named(["requests", "Requests"]) == ((image("b", "web", 1), REQUESTS),)
+    assert contents.named(["libssl"]) == ()
+    assert contents.images() == (image("b", "web", 1), image("a", "base"))
+    assert told == []
+
+
+def test_an_image_that_is_noted_again_keeps_the_day_it_was_first_noted(url, told):
+    contents = components_at(url, told)
+    contents.keep(image("a"), [LIBSSL])
+    contents.keep(image("a", days=3, verdict="failed"), [REQUESTS])
+    assert contents.images() == (image("a", verdict="failed"),)
+    assert contents.named(["libssl3", "requests"]) == ((image("a", verdict="failed"), REQUESTS),)
+    assert told == []
+
+
+def test_an_image_that_is_gone_is_forgotten_with_what_was_in_it(url, told):
+    contents = components_at(url, told)
+    for digit in "ab":
+        contents.keep(image(digit), [LIBSSL])
+    contents.forget([image("a").digest, "sha256:never"])
+    assert contents.named(["libssl3"]) == ((image("b"), LIBSSL),)
+    assert told == []
+
+
+def test_hostile_names_of_packages_are_kept_as_text(url, told):
+    contents = components_at(url, told)
+    hostile = ComponentRecord("pypi", "'; DROP TABLE images; --\x1b\0", "1" * 10_000, "", "p", "web")
+    contents.keep(image("a"), [hostile])
+    ((_, found),) = contents.named(["'; DROP TABLE images; --\x1b"])
+    assert len(found.version) == 600
+    assert told == []
+
+
+def test_contents_of_images_that_cannot_be_kept_are_told_once_and_stop_nothing(tmp_path, told):
+    (tmp_path / "ledger.db").write_bytes(b"not a database" * 1000)
+    contents = components_at(f"sqlite:///{tmp_path}/ledger.db", told)
+    contents.keep(image("a"), [LIBSSL])
+    assert (contents.named(["libssl3"]), contents.images(), len(told)) == ((), (), 1)
+
+
+def test_reading_contents_where_nothing_was_kept_makes_no_file(tmp_path, told):
+    assert components_at(f"sqlite:///{tmp_path}/.fleet/ledger.db", told).named(["openssl"]) == ()
+    assert not (tmp_path / ".fleet").exists()

@@ -95,7 +95,9 @@ class Archive:
             raise BuildFailed(f"{selection.suite[:80]!r} is no Debian suite", "name one, such as bookworm")
         for program in ("apt-get", "apt-cache"):
             if not shutil.which(program, path=self._settings.variables()["PATH"]):
-                raise BuilderMissing(f"there is no {program}: Debian bases are made on Debian or Ubuntu", "build there, or use `from.registry`")
+                raise BuilderMissing(
+                    f"there is no {program}: Debian bases are made on Debian or Ubuntu", "build there, or use `from.registry`"
+                )
         if not self._settings.keyring.exists():
             raise BuilderMissing(f"there is no {self._settings.keyring}", "apt-get install debian-archive-keyring")
         where = hashlib.sha256(f"{self._settings.mirror} {self._settings.security}".encode()).hexdigest()[:8]
@@ -136,7 +138,9 @@ class Archive:
         done = await ran(tied(command), self._settings.variables(), lines.append, cwd)
         if done.status and strict:
             said = [line for line in lines if line.startswith("E: ")] or list(done.last[-3:])
-            raise BuildFailed(f"apt: {' '.join(line.removeprefix('E: ') for line in said)}", "check suite, packages and mirror", log=done.log)
+            raise BuildFailed(
+                f"apt: {' '.join(line.removeprefix('E: ') for line in said)}", "check suite, packages and mirror", log=done.log
+            )
         return lines
 
 

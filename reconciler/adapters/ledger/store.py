@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
 
 from reconciler.adapters.ledger import rows
-from reconciler.adapters.ledger.engine import engine_at, fault_of, is_missing, shown
-from reconciler.adapters.ledger.schema import bring_up_to_date, is_up_to_date
+from reconciler.adapters.ledger.database import Database
 from reconciler.adapters.ledger.tables import findings, plans, revisions, runs, steps
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
@@ -25,7 +22,6 @@ _ABANDONED = timedelta(days=1)
 """After that a run that never said how it ended was killed."""
 _AT_ONCE = 500
 
-T = TypeVar("T")
 V = TypeVar("V")
 
 
@@ -34,26 +30,12 @@ def open_at(url: str, warn: Callable[[str], None], kept: int = KEPT) -> SqlLedge
     return SqlLedger(url, warn, kept)
 
 
-def is_current(url: str) -> bool:
-    """Whether there is nothing to bring up to date, or nobody can tell: whoever opens it will say why."""
-    try:
-        parsed = make_url(url)
-        if is_missing(parsed):
-            return False
-        with engine_at(parsed).connect() as connection, connection.begin():
-            return is_up_to_date(connection)
-    except Exception:  # noqa: BLE001 - history never stops a process, whatever is wrong with it
-        return True
-
-
-class SqlLedger:
+class SqlLedger(Database):
     """The port Ledger on SQLAlchemy. A fault is told once to `warn` as a sentence; from then on nothing more is tried."""
 
     def __init__(self, url: str, warn: Callable[[str], None], kept: int = KEPT) -> None:
-        self._url = url
-        self._warn = warn
+        super().__init__(url, warn)
         self._kept = kept
-        self._given_up = False
 
     def begin(self, run: RunRecord, plan: Plan) -> None:
         """A run starts: it, its plan, its steps and the findings are noted."""
@@ -74,35 +56,6 @@ class SqlLedger:
     def run(self, id: str) -> RunDetail | None:
         """One run by its id or the beginning of it; None where there is none or more than one."""
         return self._do(lambda connection: _run(connection, id), None)
-
-    @cached_property
-    def _engine(self) -> Engine:
-        return engine_at(make_url(self._url))
-
-    def _do(self, work: Callable[[Connection], T], otherwise: T, *, writes: bool = False) -> T:
-        if self._given_up:
-            return otherwise
-        try:
-            url = make_url(self._url)
-            return otherwise if not writes and is_missing(url) else self._once(work, writes=writes)
-        except Exception as fault:  # noqa: BLE001 - history never stops a run, whatever is wrong with it
-            self._given_up = True
-            self._warn(
-                f"the history in {shown(self._url)} is not kept: {fault_of(fault)}. Nothing else is affected; deleting it starts a new one"
-            )
-            return otherwise
-
-    def _once(self, work: Callable[[Connection], T], *, writes: bool) -> T:
-        """Readers change nothing, unless they are the first to see an older schema."""
-        if not writes:
-            with self._engine.connect() as connection, connection.begin():
-                if is_up_to_date(connection):
-                    return work(connection)
-        with self._engine.connect() as plain:
-            connection = plain.execution_options(writes=True)
-            with connection.begin():
-                bring_up_to_date(connection)
-                return work(connection)
 
 
 def _begin(connection: Connection, run: RunRecord, plan: Plan) -> None:

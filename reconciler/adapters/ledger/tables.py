@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Boolean, Column, DateTime, ForeignKey, Index, Integ
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-VERSION = "0002"
+VERSION = "0003"
 """Of the newest migration: what `alembic_version` says where nothing is to be done."""
 
 
@@ -113,4 +113,29 @@ told = Table(
     Column("subject", String(400), primary_key=True),
     Column("digest", String(100), nullable=False),
     Column("at", Moment, nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("digest", String(100), primary_key=True),
+    Column("image", String(400), nullable=False),
+    Column("revision", String(100), nullable=False),
+    Column("verdict", String(400), nullable=False),
+    Column("since", Moment, nullable=False),
+)
+
+components = Table(
+    "components",
+    metadata,
+    Column("digest", ForeignKey("images.digest", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("ecosystem", String(40), nullable=False),
+    Column("name", String(600), nullable=False),
+    Column("version", String(600), nullable=False),
+    Column("source", String(600), nullable=False),
+    Column("purl", Text, nullable=False),
+    Column("brought_by", String(400), nullable=False),
+    Index("ix_components_name", "name"),
+    Index("ix_components_source", "source"),
 )

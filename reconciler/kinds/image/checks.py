@@ -102,7 +102,9 @@ def _shared(image: Image) -> Iterator[Finding]:
         elif names.setdefault(name, folder) != folder or folder in image.spec.shared[:position]:
             reason = f"would be `{name}` in the context, which there is already"
         if reason:
-            yield _at(image, SHARED, ("shared", position), f"{folder} {reason}", "name a folder under images/ that ends in a name of its own")
+            yield _at(
+                image, SHARED, ("shared", position), f"{folder} {reason}", "name a folder under images/ that ends in a name of its own"
+            )
 
 
 def _machines(image: Image, scene: Scene) -> Iterator[Finding]:

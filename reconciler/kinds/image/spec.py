@@ -63,8 +63,13 @@ class From(Spec):
         return self
 
 
+PackageName = Annotated[
+    str, Field(title="the name of a package", pattern=r"^[A-Za-z0-9@][A-Za-z0-9@._+/:~-]*$", max_length=200, examples=["zlib"])
+]
+
+
 class Waiver(Spec):
-    """A vulnerability that this image may have for a while."""
+    """A vulnerability that this image, and what starts from it, may have for a while."""
 
     owner: Text
     """Who answers for it."""
@@ -72,6 +77,10 @@ class Waiver(Spec):
     """Why it is bearable."""
     until: Date
     """Last day it counts; after that the gate fails again."""
+    packages: tuple[PackageName, ...] = ()
+    """Packages, or the source packages they are built from, that may have it; by default every one."""
+    while_: Annotated[Literal["unfixed"] | None, Field(alias="while")] = None
+    """`unfixed`: only for as long as no update fixes it, and for 90 days at most."""
 
 
 class Gate(Spec):
@@ -84,7 +93,7 @@ class Gate(Spec):
     waivers: dict[Vulnerability, Waiver] = Field(default_factory=dict)
     """Exceptions by vulnerability, each with owner, reason and last day."""
     vex: tuple[Folder, ...] = ()
-    """OpenVEX or CSAF files of the repository that say which vulnerabilities do not apply."""
+    """OpenVEX files of the repository that say which vulnerabilities do not apply."""
 
 
 class Audit(Spec):

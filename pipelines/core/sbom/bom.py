@@ -1,0 +1,77 @@
+"""Bom: a CycloneDX document taken apart (cyclonedx.org, specification 1.5 to 1.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+MOST = 200_000
+"""Components."""
+TRIVY = "aquasecurity:trivy:"
+IMAGE = "fleetwright:image"
+"""Property of a component: the image of the hierarchy that brought it."""
+
+
+class NotABom(ValueError):
+    """It cannot be read as CycloneDX."""
+
+
+class Component(NamedTuple):
+    """A package in an image, as its SBOM has it."""
+
+    ecosystem: str
+    """Type of its package URL: `deb`, `pypi`."""
+    name: str
+    version: str
+    source: str
+    """The distribution's source package; empty where there is none."""
+    purl: str
+    image: str
+    """The image of the hierarchy that brought it; empty where nobody says."""
+    path: str
+
+
+def load(data: bytes) -> dict[str, Any]:
+    """The document. Raises NotABom with a sentence."""
+    try:
+        value = orjson.loads(data)
+    except ValueError as fault:
+        raise NotABom(f"it is not JSON: {fault}") from None
+    if not isinstance(value, dict) or value.get("bomFormat") != "CycloneDX":
+        raise NotABom("it is not CycloneDX")
+    components = value.get("components", [])
+    if not isinstance(components, list) or not all(isinstance(one, dict) for one in components):
+        raise NotABom("its components are no list of components")
+    if len(components) > MOST:
+        raise NotABom(f"it has {len(components)} components, and {MOST} are the most that are read")
+    return value
+
+
+def properties(component: Mapping[str, Any]) -> dict[str, str]:
+    """Name and value of each; where one stands twice, the last."""
+    return {str(one.get("name", "")): str(one.get("value", "")) for one in component.get("properties") or () if isinstance(one, dict)}
+
+
+def components(data: bytes) -> tuple[Component, ...]:
+    """Every package, sorted; what has no package URL (the distribution itself, files) is none. Raises NotABom."""
+    found = set()
+    for one in load(data).get("components") or ():
+        purl = str(one.get("purl") or "")
+        if not purl.startswith("pkg:"):
+            continue
+        known = properties(one)
+        group, name = str(one.get("group") or ""), str(one.get("name") or "")
+        found.add(
+            Component(
+                purl.removeprefix("pkg:").partition("/")[0],
+                f"{group}/{name}" if group else name,
+                str(one.get("version") or ""),
+                known.get(f"{TRIVY}SrcName", ""),
+                purl,
+                known.get(IMAGE, ""),
+                known.get(f"{TRIVY}FilePath", ""),
+            )
+        )
+    return tuple(sorted(found))
