@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Protocol
 
+from pipelines.core.audit.contents import Row
+from pipelines.core.audit.judge import Evidence
+from pipelines.core.audit.look import Look
+from pipelines.model.audit import System
 from pipelines.model.oci import Descriptor, Document, Pinned, Repository
 
 
@@ -181,3 +186,32 @@ class Scanner(Protocol):
 
     async def rescan(self, sbom: bytes) -> ScanReport:
         """The vulnerabilities of what a CycloneDX SBOM lists."""
+
+
+class Unreadable(Exception):
+    """An image cannot be read: it is broken, larger than allowed, or made to do harm. Says what and where."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Roots(Protocol):
+    """Reads the merged root file systems of images from their layers, without unpacking them."""
+
+    def read(self, layout: PurePath, look: Look, platform: str) -> AbstractAsyncContextManager[Evidence]:
+        """What is in an image (an OCI layout folder), its files looked at once. What was kept of them is gone when the context ends.
+
+        Raises Unreadable.
+        """
+
+
+class NoContents(Exception):
+    """Nobody could say which packages have which libraries. Says why."""
+
+
+class Packages(Protocol):
+    """Knows which package of a distribution has which library."""
+
+    async def libraries(self, system: System, names: frozenset[str]) -> tuple[Row, ...]:
+        """The rows of the distribution's contents index that are one of the names (see `contents.matches`). Raises NoContents."""
