@@ -68,27 +68,37 @@ def judge(evidence: Evidence, folders: Folders) -> Findings:
     """Everything that is missing."""
     scene = _Scene(evidence, folders)
     needs = [*scene.linked(), *scene.asked(), *scene.opened(), *scene.imported(), *scene.installed()]
-    gaps = tuple(sorted(_merged(needs), key=lambda gap: (list(Grade).index(gap.grade), gap.kind, gap.name)))
+    gaps = tuple(sorted(_merged(needs), key=_order))
     unread = {**evidence.faults, **scene.unread}
     audit = Audit(scene.system, gaps, unread=unread, sources=len(scene.parsed), objects=scene.objects)
     return Findings(audit, scene.alternatives)
 
 
+def _order(gap: Gap) -> tuple[int, str, str]:
+    return list(Grade).index(gap.grade), gap.kind, gap.name
+
+
 def complete(findings: Findings, rows: Iterable[contents.Row]) -> Audit:
-    """The audit with the packages that have each library. What code might load and no package has is not worth a word."""
+    """The audit with the packages that have each library. A name that code asks for and no package has is a note; one among
+    the strings of a file is not worth a word.
+    """
     known = tuple(rows)
     gaps = []
     for gap in findings.audit.gaps:
         if gap.kind is not GapKind.LIBRARY:
             gaps.append(gap)
             continue
-        names = findings.alternatives.get(gap.name, (gap.name,))
-        package = next((found for name in names if (found := contents.package(name, known, developers=gap.grade is not Grade.NOTE))), None)
+        named = findings.alternatives.get(gap.name)
+        developers = gap.grade is not Grade.NOTE
+        packages = (contents.package(name, known, developers=developers) for name in named or (gap.name,))
+        package = None if gap.detail else next((one for one in packages if one), None)
         if package is not None:
             gaps.append(replace(gap, add=(package,)))
-        elif gap.grade is Grade.ERROR or (gap.name not in findings.alternatives and gap.grade is Grade.WARNING):
+        elif named is None or gap.grade is Grade.ERROR:
             gaps.append(gap)
-    return replace(findings.audit, gaps=tuple(gaps))
+        elif gap.grade is Grade.WARNING:
+            gaps.append(replace(gap, grade=Grade.NOTE))
+    return replace(findings.audit, gaps=tuple(sorted(gaps, key=_order)))
 
 
 class _Scene:

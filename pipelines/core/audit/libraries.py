@@ -101,7 +101,7 @@ class Linker:
 
     def _elsewhere(self, name: str, elf: Elf) -> str:
         """A library of that file name or that SONAME anywhere: enough where another file has loaded it before."""
-        for path in (*self._by_name.get(name, ()), *self._by_soname.get(name, ())):
+        for path in [*self._by_name.get(name, []), *self._by_soname.get(name, [])]:
             there = self.elf(path)
             if there is not None and there.machine == elf.machine:
                 return path

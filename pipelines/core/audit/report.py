@@ -48,9 +48,10 @@ def sentence(gap: Gap) -> str:
     shown = ", ".join(by if " " in by else f"/{by}" for by in gap.needed_by[:SHOWN])
     more = f" and {len(gap.needed_by) - SHOWN} more" if len(gap.needed_by) > SHOWN else ""
     kind = {GapKind.LIBRARY: "", GapKind.MODULE: "the module ", GapKind.PACKAGE: "the package "}[gap.kind]
-    state = "is out of sight" if gap.kind is GapKind.LIBRARY and gap.detail else "is missing"
+    if gap.kind is GapKind.LIBRARY and gap.detail:
+        return f"{gap.grade}: {gap.name} is out of sight: {gap.reason} by {shown}{more}; {gap.detail}"
     tail = f" ({gap.detail})" if gap.detail else ""
-    return f"{gap.grade}: {kind}{gap.name} {state}: {gap.reason} by {shown}{more}{tail}; {_remedy(gap)}"
+    return f"{gap.grade}: {kind}{gap.name} is missing: {gap.reason} by {shown}{more}{tail}; {_remedy(gap)}"
 
 
 def how(edit: Edit) -> str:
