@@ -1,0 +1,1 @@
+"""Images, made and judged with the real tools."""

@@ -13,6 +13,8 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "OpenSSL": "pyOpenSSL",
     "PIL": "pillow",
     "Xlib": "python-xlib",
+    "_cffi_backend": "cffi",
+    "_pytest": "pytest",
     "airflow": "apache-airflow",
     "apt": "python-apt",
     "attr": "attrs",
@@ -186,9 +188,19 @@ COMPILED_IN = frozenset(
         "array", "atexit", "audioop", "binascii", "builtins", "cmath", "errno", "faulthandler", "fcntl", "gc", "grp", "itertools", "marshal",
         "math", "mmap", "nis", "ossaudiodev", "posix", "pwd", "pyexpat", "readline", "resource", "select", "spwd", "sys", "syslog", "termios",
         "time", "unicodedata", "zlib",
+        "__future__", "_abc", "_aix_support", "_ast", "_asyncio", "_bisect", "_blake2", "_bootsubprocess", "_bz2", "_codecs",
+        "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr", "_codecs_tw", "_collections", "_collections_abc",
+        "_compat_pickle", "_compression", "_contextvars", "_crypt", "_csv", "_ctypes", "_curses", "_curses_panel", "_datetime", "_dbm",
+        "_decimal", "_elementtree", "_frozen_importlib", "_frozen_importlib_external", "_functools", "_gdbm", "_hashlib", "_heapq",
+        "_imp", "_io", "_json", "_locale", "_lsprof", "_lzma", "_markupbase", "_md5", "_msi", "_multibytecodec", "_multiprocessing",
+        "_opcode", "_operator", "_osx_support", "_overlapped", "_pickle", "_posixshmem", "_posixsubprocess", "_py_abc", "_pydecimal",
+        "_pyio", "_queue", "_random", "_scproxy", "_sha1", "_sha256", "_sha3", "_sha512", "_signal", "_sitebuiltins", "_socket",
+        "_sqlite3", "_sre", "_ssl", "_stat", "_statistics", "_string", "_strptime", "_struct", "_symtable", "_thread",
+        "_threading_local", "_tkinter", "_tokenize", "_tracemalloc", "_typing", "_uuid", "_warnings", "_weakref", "_weakrefset",
+        "_zoneinfo",
     }
 )  # fmt: skip
-"""C modules of the standard library: a build may have them inside the interpreter, so no file shows that they are there."""
+"""C modules of the standard library and its private ones: a build may have them inside the interpreter, so no file shows that they are there."""
 
 ELSEWHERE = frozenset(
     {

@@ -92,7 +92,7 @@ class Shelf:
     def _may_be_inside(self, name: str) -> bool:
         """Whether a module may come without a file: from inside the interpreter, or by a hook. Without an interpreter's library nobody knows."""
         hook = HOOKS.get(name)
-        return name in COMPILED_IN or name.startswith("_") or not self.standard or bool(hook and self.step(hook, self.sites))
+        return name in COMPILED_IN or not self.standard or bool(hook and self.step(hook, self.sites))
 
     def _listed(self, folder: str) -> Iterator[tuple[str, Module]]:
         entries = self.tree.listing(folder)

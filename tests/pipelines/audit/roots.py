@@ -102,9 +102,9 @@ def blob(layout: Path, body: bytes) -> dict[str, Any]:
     return {"digest": f"sha256:{digest}", "size": len(body)}
 
 
-def layout(folder: Path, *layers: bytes, environment: Sequence[str] = ()) -> Path:
-    """An OCI image layout folder of layer tars; every second one is compressed."""
-    blobs = [blob(folder, gzip.compress(body, 1) if number % 2 else body) for number, body in enumerate(layers)]
+def layout(folder: Path, *layers: bytes, environment: Sequence[str] = (), compress: bool = True) -> Path:
+    """An OCI image layout folder of layer tars; every second one is compressed, or none."""
+    blobs = [blob(folder, gzip.compress(body, 1) if compress and number % 2 else body) for number, body in enumerate(layers)]
     config = blob(folder, json.dumps({"config": {"Env": list(environment)}}).encode())
     manifest = blob(folder, json.dumps({"schemaVersion": 2, "config": config, "layers": blobs}).encode())
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))

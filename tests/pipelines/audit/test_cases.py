@@ -18,6 +18,7 @@ from tests.pipelines.audit.roots import layout, tar
 HERE = Path(__file__).parent
 CASES: list[dict[str, Any]] = yaml.safe_load((HERE / "cases.yaml").read_text())
 PYTHON = {"usr/lib/python3.11/os.py": "", "usr/lib/python3.11/ctypes/__init__.py": ""}
+PLAIN = Recipe()
 SYSTEM = {"etc/os-release": 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'}
 
 
@@ -31,7 +32,7 @@ class Written:
 
 
 async def audited(
-    folder: Path, *layers: dict[str, Any], environment: tuple[str, ...] = (), recipe: Recipe = Recipe(), **folders: Any
+    folder: Path, *layers: dict[str, Any], environment: tuple[str, ...] = (), recipe: Recipe = PLAIN, **folders: Any
 ) -> Audit:
     image = layout(folder, *(tar(layer) for layer in layers), environment=environment)
     return await audit(image, LayoutRoots(), Written(), Folders(**folders), recipe)
