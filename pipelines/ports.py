@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import field
+
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Protocol
 
+from pipelines.core.audit.contents import Row
+from pipelines.core.audit.judge import Evidence
+from pipelines.core.audit.look import Look
+from pipelines.model.audit import System
 from pipelines.model.oci import Descriptor, Document, Pinned, Repository
 from reconciler.model.value import dataclass
 
@@ -218,3 +226,32 @@ class Bills(Protocol):
 
     def check(self, bom: bytes) -> None:
         """Raises BomInvalid unless it is valid."""
+
+
+class Unreadable(Exception):
+    """An image cannot be read: it is broken, larger than allowed, or made to do harm. Says what and where."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Roots(Protocol):
+    """Reads the merged root file systems of images from their layers, without unpacking them."""
+
+    def read(self, layout: PurePath, look: Look, platform: str) -> AbstractAsyncContextManager[Evidence]:
+        """What is in an image (an OCI layout folder), its files looked at once. What was kept of them is gone when the context ends.
+
+        Raises Unreadable.
+        """
+
+
+class NoContents(Exception):
+    """Nobody could say which packages have which libraries. Says why."""
+
+
+class Packages(Protocol):
+    """Knows which package of a distribution has which library."""
+
+    async def libraries(self, system: System, names: frozenset[str]) -> tuple[Row, ...]:
+        """The rows of the distribution's contents index that are one of the names (see `contents.matches`). Raises NoContents."""
