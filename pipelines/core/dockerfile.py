@@ -140,4 +140,7 @@ def _from(rest: str) -> tuple[str, str, str]:
 
 def _names(rest: str) -> list[str]:
     """The names of `A=1 B="x y" C`."""
-    return [found[1] for found in re.finditer(r"(?:^|\s)(" + _NAME.pattern + r")(?:=(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|(?:\\.|[^\s\\])*))?(?=\s|$)", rest)]
+    return [
+        found[1]
+        for found in re.finditer(r"(?:^|\s)(" + _NAME.pattern + r")(?:=(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|(?:\\.|[^\s\\])*))?(?=\s|$)", rest)
+    ]

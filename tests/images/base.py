@@ -48,7 +48,14 @@ def registry(folder: Path) -> Iterator[str]:
         host = f"127.0.0.1:{free.getsockname()[1]}"
     config = folder / "registry.yml"
     config.write_text(
-        json.dumps({"version": 0.1, "log": {"level": "error"}, "storage": {"filesystem": {"rootdirectory": str(folder / "data")}}, "http": {"addr": host}})
+        json.dumps(
+            {
+                "version": 0.1,
+                "log": {"level": "error"},
+                "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+                "http": {"addr": host},
+            }
+        )
     )
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen([serve, "serve", str(config)], stdout=log, stderr=log, preexec_fn=die_with_parent)
@@ -127,7 +134,11 @@ def layout(folder: Path) -> frozenset[str]:
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(json.dumps(config).encode())},
         "layers": [kept],
     }
-    listed = {"mediaType": manifest["mediaType"], **blob(json.dumps(manifest).encode()), "annotations": {"org.opencontainers.image.ref.name": "base"}}
+    listed = {
+        "mediaType": manifest["mediaType"],
+        **blob(json.dumps(manifest).encode()),
+        "annotations": {"org.opencontainers.image.ref.name": "base"},
+    }
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [listed]}))
     (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     return tools

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import shlex
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.adapters.engine import session as sessions
+from pipelines.adapters.engine import smoke
 from pipelines.adapters.engine.faults import failed_step, refused
 from pipelines.adapters.engine.session import HURRY, Session
 from pipelines.adapters.engine.unpack import unpack
@@ -40,26 +44,52 @@ class DaggerBuilder:
         self._busy: set[Session] = set()
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
-        session = await self._take(log)
-        try:
-            made = await session.watched(self._build(session, order, Path(into)))
-        except BaseException as fault:
-            await self._drop(session)
-            told = _told(order, fault)
-            if told is fault:
-                raise
-            raise told from fault
-        self._give(session)
-        return made
+        async with self._session(order.name, order.dockerfile, log) as session:
+            return await session.watched(self._build(session, order, Path(into)))
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
-        raise NotImplementedError
+        image = await asyncio.to_thread(smoke.read, Path(layout))
+        text, arguments = smoke.dockerfile(image.settings, command)
+        async with self._session(shlex.join(command), text, log) as session:
+            with tempfile.TemporaryDirectory(prefix=".smoke-", dir=Path(layout).parent) as folder:
+                archive = Path(folder) / "image.tar"
+                await smoke.pack(Path(layout), image, archive)
+                said = await session.watched(self._run(session.client, archive, text, arguments))
+        for line in said.splitlines():
+            log(line)
+
+    async def _run(self, dag: dagger.Client, archive: Path, text: str, arguments: Mapping[str, str]) -> str:
+        """Runs it and returns what it printed: the engine streams nothing of a step without network."""
+        from dagger import BuildArg
+
+        root = dag.container().import_(dag.host().file(str(archive), no_cache=True)).rootfs()
+        folder = root.with_new_file(_DOCKERFILE, text).with_new_file(f"{_DOCKERFILE}.dockerignore", smoke.IGNORE_NOTHING)
+        given = [BuildArg(name, value) for name, value in arguments.items()]
+        ran = await folder.docker_build(dockerfile=_DOCKERFILE, build_args=given, no_init=True).sync()
+        return await ran.stdout() + await ran.stderr()
 
     async def close(self) -> None:
         ending = [*self._idle, *self._busy]
         self._idle.clear()
         self._busy.clear()
         await asyncio.gather(*(session.close() for session in ending))
+
+    @asynccontextmanager
+    async def _session(self, name: str, dockerfile: str, log: Log) -> AsyncIterator[Session]:
+        """A session for one piece of work, whose faults get their names; after any of them the session is not used again."""
+        session = await self._take(log)
+        try:
+            yield session
+            await session.settled()
+        except BaseException as fault:
+            await self._drop(session)
+            told = _told(name, dockerfile, fault)
+            if told is fault:
+                raise
+            raise told from fault
+        session.log = None
+        self._busy.discard(session)
+        self._idle.append(session)
 
     async def _take(self, log: Log) -> Session:
         while self._idle:
@@ -79,10 +109,6 @@ class DaggerBuilder:
             await self._drop(session)
             raise
         return session
-
-    def _give(self, session: Session) -> None:
-        self._busy.discard(session)
-        self._idle.append(session)
 
     async def _drop(self, session: Session) -> None:
         """Ends a session that something went wrong in: what it still runs in the engine ends with it."""
@@ -151,7 +177,7 @@ def _value(order: Order, file: PurePath) -> str:
         raise BuildFailed(f"{order.name}: the secret in {file} cannot be read: {fault}", "a secret is a text file") from fault
 
 
-def _told(order: Order, fault: BaseException) -> BaseException:
+def _told(name: str, dockerfile: str, fault: BaseException) -> BaseException:
     """What a fault is called: the SDK's own by what the engine says of them."""
     if isinstance(fault, BuildFailed) or not isinstance(fault, Exception):
         return fault
@@ -159,9 +185,9 @@ def _told(order: Order, fault: BaseException) -> BaseException:
 
     match fault:
         case dagger.ExecError():
-            return failed_step(order.name, order.dockerfile, fault.command, fault.exit_code, fault.stderr or fault.stdout)
+            return failed_step(name, dockerfile, fault.command, fault.exit_code, fault.stderr or fault.stdout)
         case dagger.QueryError():
-            return refused(order.name, dated(order.dockerfile), str(fault))
+            return refused(name, dated(dockerfile), str(fault))
         case dagger.DaggerError():
-            return BuilderMissing(f"{order.name}: the Dagger engine went away in the middle of a build: {fault}", "see the engine's log")
+            return BuilderMissing(f"{name}: the Dagger engine went away in the middle of a build: {fault}", "see the engine's log")
     return fault

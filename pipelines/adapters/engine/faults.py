@@ -9,6 +9,11 @@ from pipelines.core.dockerfile import Dated, instructions
 from pipelines.ports import BuildFailed
 
 _LINE = re.compile(r"(Dockerfile parse error on line |Dockerfile:|on line )(\d+)")
+_INSIDES = re.compile(r"load [A-Za-z]+@[A-Za-z0-9+/=_-]+: |load xxh3:[0-9a-f]+: |inputs: | \[traceparent:[0-9a-f-]+\]")
+"""Names of the engine's own objects; the long ones hold the whole build in base64."""
+_WRAPPING = re.compile(
+    r"^(?:failed to (?:convert Dockerfile(?: to LLB| LLB to Dagger ID)|load container from converted ID|content hash dockerfile copy): )+"
+)
 _FLAGS = re.compile(r"^(?:--\S+\s+)+")
 KEPT = 60
 """Lines of what a step printed that go into a message's log."""
@@ -23,8 +28,9 @@ def failed_step(name: str, dockerfile: str, command: Sequence[str], code: int, s
 
 def refused(name: str, made: Dated, words: str) -> BuildFailed:
     """The engine did not take the Dockerfile, or did not get something that it names."""
-    text = _LINE.sub(lambda found: f"{found[1]}{made.line(int(found[2]))}", words.strip())
-    return BuildFailed(f"{name}: {_shortest(text)}", log=text)
+    plain = _WRAPPING.sub("", _INSIDES.sub("", words.strip()))
+    text = _LINE.sub(lambda found: f"{found[1]}{made.line(int(found[2]))}", plain)
+    return BuildFailed(f"{name}: {text.splitlines()[0] if text else 'the engine does not say why'}", log=text)
 
 
 def _step(dockerfile: str, command: Sequence[str]) -> str:
@@ -44,8 +50,3 @@ def _plain(text: str) -> str:
 def _cut(text: str, length: int = 80) -> str:
     line = _plain(text)
     return line if len(line) <= length else line[: length - 1] + "…"
-
-
-def _shortest(text: str) -> str:
-    """The engine says a fault once for each call that it went through; the first line says all of it."""
-    return text.splitlines()[0] if text else "the engine says nothing"

@@ -92,7 +92,11 @@ async def _answers(question: tuple[str, ...], environment: Mapping[str, str]) ->
     """None where the tool answers, its last words where it does not, nothing where it is not here."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *question, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=dict(environment)
+            *question,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
         )
     except OSError:
         return question, ""

@@ -33,13 +33,15 @@ GOODBYE = 5.0
 """Seconds that the CLI may take to say the rest; then it is ended."""
 HURRY = 0.5
 LINE = 1 << 20
+SILENCE = 0.25
+"""Seconds without a line after which a build's last line has been seen; they arrive after its result."""
 WATCH = 3.0
 """Seconds between two questions to the engine whether it is still there."""
 QUIET = {
     "DO_NOT_TRACK": "1",
     "DAGGER_NO_UPDATE_CHECK": "1",
     "DAGGER_NO_NAG": "1",
-    "DAGGER_PROGRESS": "plain",
+    "DAGGER_PROGRESS": "logs",
     "NO_COLOR": "1",
 }
 
@@ -51,6 +53,7 @@ class Session:
         self._process = process
         self._environment = environment
         self._tail: deque[str] = deque(maxlen=200)
+        self._said = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
         self._stack = contextlib.AsyncExitStack()
         self.client: dagger.Client
@@ -76,6 +79,7 @@ class Session:
                 return
             text = line.decode(errors="replace").rstrip()
             self._tail.append(text)
+            self._said.set()
             if self.log and text:
                 self.log(text)
 
@@ -90,6 +94,15 @@ class Session:
         await self._stack.enter_async_context(connection)
         self.client = dagger.Client.from_connection(connection)
         self.engine = await self.client.version()
+
+    async def settled(self) -> None:
+        """Returns when the last lines of what has ended are there, within a second or so."""
+        for _ in range(4):
+            self._said.clear()
+            try:
+                await asyncio.wait_for(self._said.wait(), SILENCE)
+            except TimeoutError:
+                return
 
     async def watched(self, work: Awaitable[T]) -> T:
         """The result of `work`, unless the CLI or the engine goes away meanwhile: then BuilderMissing, within seconds."""
@@ -112,7 +125,9 @@ class Session:
             while True:
                 done, _ = await asyncio.wait({gone}, timeout=WATCH)
                 if done:
-                    raise BuilderMissing(f"the Dagger CLI ended with exit code {gone.result()} in the middle of a build", log=self.last_lines())
+                    raise BuilderMissing(
+                        f"the Dagger CLI ended with exit code {gone.result()} in the middle of a build", log=self.last_lines()
+                    )
                 if not isinstance(where, Tool):
                     await probe(where, self._environment)
         finally:
@@ -133,8 +148,8 @@ class Session:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, sign)
         await self._process.wait()
+        await asyncio.wait({self._reader}, timeout=HURRY)
         self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
 
 
 async def start(environment: Mapping[str, str], log: Log | None = None) -> Session:
@@ -179,7 +194,9 @@ async def _spawn(cli: str, environment: Mapping[str, str]) -> asyncio.subprocess
             limit=LINE,
         )
     except OSError as fault:
-        raise BuilderMissing(f"the Dagger CLI does not start: {cli}: {fault.strerror or fault}", f"set {CLI} to a `dagger` program of 0.21") from fault
+        raise BuilderMissing(
+            f"the Dagger CLI does not start: {cli}: {fault.strerror or fault}", f"set {CLI} to a `dagger` program of 0.21"
+        ) from fault
 
 
 async def _parameters(process: asyncio.subprocess.Process, session: Session) -> tuple[int, str]:
@@ -194,7 +211,9 @@ async def _parameters(process: asyncio.subprocess.Process, session: Session) -> 
             async with asyncio.timeout(HURRY):
                 await process.wait()
         why = session.last_lines(1) or f"it printed {line[:80]!r}"
-        raise BuilderMissing(f"the Dagger CLI has no session: {why}", f"see that {CLI} is a `dagger` program of 0.21", log=session.last_lines()) from None
+        raise BuilderMissing(
+            f"the Dagger CLI has no session: {why}", f"see that {CLI} is a `dagger` program of 0.21", log=session.last_lines()
+        ) from None
 
 
 async def _cli(environment: Mapping[str, str]) -> str:
