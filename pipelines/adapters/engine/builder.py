@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from pipelines.adapters.engine import session as sessions
 from pipelines.adapters.engine import smoke
 from pipelines.adapters.engine.faults import failed_step, refused
 from pipelines.adapters.engine.session import HURRY, Session
+from pipelines.adapters.engine.stage import stage
 from pipelines.adapters.engine.unpack import unpack
 from pipelines.core.dockerfile import EPOCH, Dated, arguments_only, dated
 from pipelines.ports import BuilderMissing, BuildFailed, Log, Made, Order
@@ -117,8 +119,11 @@ class DaggerBuilder:
 
     async def _build(self, session: Session, order: Order, into: Path) -> Made:
         dag = session.client
-        built = self._built(dag, order, dated(order.dockerfile))
-        built = await built.sync()
+        context = await asyncio.to_thread(stage, Path(order.context), into)
+        try:
+            built = await self._built(dag, order, dated(order.dockerfile), context).sync()
+        finally:
+            await asyncio.to_thread(shutil.rmtree, context)
         parent = self._parent(dag, order)
         changes = built.rootfs().changes(parent.rootfs())
         archive, tar = into / "exported.tar", into / "changes.tar"
@@ -137,12 +142,12 @@ class DaggerBuilder:
             str(archive), forced_compression=ImageLayerCompression.Uncompressed, media_types=ImageMediaTypes.OCIMediaTypes
         )
 
-    def _built(self, dag: dagger.Client, order: Order, made: Dated) -> dagger.Container:
+    def _built(self, dag: dagger.Client, order: Order, made: Dated, context: Path) -> dagger.Container:
         from dagger import BuildArg, Platform
 
         folder = (
             dag.host()
-            .directory(str(Path(order.context).absolute()), no_cache=True)
+            .directory(str(context.absolute()), no_cache=True)
             .with_new_file(_DOCKERFILE, made.text)
             .with_new_file(f"{_DOCKERFILE}.dockerignore", _IGNORED)
         )

@@ -27,6 +27,8 @@ class Base(NamedTuple):
 
     registry: str
     pinned: Pinned
+    layout: Path
+    """The same image as an OCI layout folder."""
     tools: frozenset[str]
     """Programs of the machine that it carries beside busybox."""
 
@@ -152,4 +154,4 @@ def base(folder: Path) -> Iterator[Base]:
     with registry(folder) as host:
         push = [program("skopeo", "skopeo"), "copy", "-q", "--preserve-digests", "--dest-tls-verify=false"]
         subprocess.run([*push, f"oci:{folder / 'base'}:base", f"docker://{host}/base:1"], check=True, capture_output=True)
-        yield Base(host, Pinned(Repository(host, "base"), digest), tools)
+        yield Base(host, Pinned(Repository(host, "base"), digest), folder / "base", tools)
