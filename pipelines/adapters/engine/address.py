@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 RUNNER = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
 CLI = "_EXPERIMENTAL_DAGGER_CLI_BIN"
 _CACHES = ("_EXPERIMENTAL_DAGGER_CACHE_CONFIG", "_EXPERIMENTAL_DAGGER_CACHE_IMPORT_CONFIG", "_EXPERIMENTAL_DAGGER_CACHE_EXPORT_CONFIG")
-_TOOLS = ("docker", "podman", "nerdctl", "finch")
-_QUESTIONS = {tool: (tool, "version") for tool in _TOOLS} | {"apple": ("container", "system", "status")}
+_TOOLS = ("docker", "apple", "podman", "finch", "nerdctl")
+"""Container tools in the order in which the CLI looks for them."""
 
 
 class Socket(NamedTuple):
@@ -28,9 +28,11 @@ class Port(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """An engine that a program on this machine starts or reaches: any of these questions must be answered with exit code 0."""
+    """An engine that a program on this machine starts or reaches: the first of these programs that is here must answer with exit code 0."""
 
     questions: tuple[tuple[str, ...], ...]
+    starts: bool = False
+    """Whether the CLI starts the engine, which may mean to download it first."""
 
 
 class Unknown(NamedTuple):
@@ -43,36 +45,60 @@ Address = Socket | Port | Tool | Unknown
 
 
 def address(environment: Mapping[str, str]) -> Address:
-    """Where the engine is. Without the variable, the CLI starts its own by the first container tool that answers (engine/client/drivers)."""
+    """Where the engine is. Without the variable, the CLI starts its own by the first container tool that is here (engine/client/drivers)."""
     value = environment.get(RUNNER, "").strip()
     if not value:
-        return Tool(tuple(_QUESTIONS.values()))
+        return _tool("image", "", "")
     scheme, separator, rest = value.partition("://")
     if not separator:
         return Unknown(f"{value!r} has no scheme, such as unix:// or tcp://")
-    return _by_scheme(scheme, rest, value)
-
-
-def _by_scheme(scheme: str, rest: str, value: str) -> Address:
     match scheme:
         case "unix":
             return Socket(rest)
         case "tcp" | "tls":
             return _port(scheme, value)
         case "ssh":
-            return Tool((("ssh", "-V"),))
+            return _ssh(value)
         case "kube-pod":
-            return Tool((("kubectl", "version", "--client"),))
-        case "docker-image" | "docker-container":
-            return Tool((_QUESTIONS["docker"],))
-        case "image" | "container":
-            return Tool(tuple(_QUESTIONS.values()))
+            return _pod(value)
         case "dagger-cloud":
             return Tool(())
-    kind, _, tool = scheme.partition("+")
-    if kind in {"image", "container"} and tool in _QUESTIONS:
-        return Tool((_QUESTIONS[tool],))
-    return Unknown(f"no engine is reached by {scheme}://")
+    return _by_tool(scheme, rest)
+
+
+def _by_tool(scheme: str, rest: str) -> Address:
+    what, _, tool = scheme.partition("+")
+    if scheme in {"docker-image", "docker-container"}:
+        tool, _, what = scheme.partition("-")
+    if what not in {"image", "container"} or (tool and tool not in _TOOLS):
+        return Unknown(f"no engine is reached by {scheme}://")
+    return _tool(what, tool, rest.partition("?")[0])
+
+
+def _tool(what: str, tool: str, name: str) -> Tool:
+    """Apple's tool is called `container`, and has words of its own."""
+    wanted = (tool,) if tool else _TOOLS
+    if what == "container":
+        return Tool(tuple(("container", "inspect", name) if one == "apple" else (one, "container", "inspect", name) for one in wanted))
+    return Tool(tuple(("container", "system", "status") if one == "apple" else (one, "version") for one in wanted), starts=True)
+
+
+def _ssh(value: str) -> Address:
+    parts = urlsplit(value)
+    if not parts.hostname:
+        return Unknown(f"{value!r} needs a host")
+    port = ("-p", str(parts.port)) if parts.port else ()
+    name = f"{parts.username}@{parts.hostname}" if parts.username else parts.hostname
+    return Tool((("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", *port, name, "true"),))
+
+
+def _pod(value: str) -> Address:
+    parts = urlsplit(value)
+    if not parts.hostname:
+        return Unknown(f"{value!r} needs the name of a pod")
+    query = parse_qs(parts.query)
+    more = [f"--{name}={query[name][0]}" for name in ("context", "namespace") if name in query]
+    return Tool((("kubectl", "get", "pod", parts.hostname, "--request-timeout=3s", *more),))
 
 
 def _port(scheme: str, value: str) -> Address:

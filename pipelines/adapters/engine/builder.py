@@ -194,5 +194,9 @@ def _told(name: str, dockerfile: str, fault: BaseException) -> BaseException:
         case dagger.QueryError():
             return refused(name, dated(dockerfile), str(fault))
         case dagger.DaggerError():
-            return BuilderMissing(f"{name}: the Dagger engine went away in the middle of a build: {fault}", "see the engine's log")
+            return BuilderMissing(f"{name}: the Dagger engine went away in the middle of a build: {_first(fault)}", "see the engine's log")
     return fault
+
+
+def _first(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import subprocess
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -38,8 +39,8 @@ async def _ask(where: Address, environment: Mapping[str, str]) -> None:
             await _greet(await asyncio.open_connection(host, port), where)
         case Port(host, port):
             await _shake_hands(host, port)
-        case Tool(questions):
-            await _any_answers(questions, environment)
+        case Tool(questions, _):
+            await _first_answers(questions, environment)
         case Unknown(why):
             raise BuilderMissing(f"{RUNNER} is of no use: {why}", _FIX)
         case _:
@@ -73,42 +74,29 @@ async def _shake_hands(host: str, port: int) -> None:
         writer.close()
 
 
-async def _any_answers(questions: tuple[tuple[str, ...], ...], environment: Mapping[str, str]) -> None:
-    """Whether one of the tools is here and its service answers."""
-    if not questions:
-        return
-    silent = []
-    for answer in asyncio.as_completed([_answers(question, environment) for question in questions]):
-        question, said = await answer
-        if said is None:
+async def _first_answers(questions: tuple[tuple[str, ...], ...], environment: Mapping[str, str]) -> None:
+    """Whether the first of the tools that is here does what it is asked; the CLI does not go on to the next either."""
+    for question in questions:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *question, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(environment)
+            )
+        except FileNotFoundError:
+            continue
+        try:
+            _, words = await process.communicate()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            raise
+        if process.returncode == 0:
             return
-        if said:
-            silent.append(f"`{' '.join(question)}` says: {said}")
-    names = ", ".join(question[0] for question in questions)
-    raise BuilderMissing(f"no Dagger engine: {'; '.join(silent) or f'there is no {names} here to start one'}", _FIX)
-
-
-async def _answers(question: tuple[str, ...], environment: Mapping[str, str]) -> tuple[tuple[str, ...], str | None]:
-    """None where the tool answers, its last words where it does not, nothing where it is not here."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *question,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(environment),
+        said = (words.decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+        raise BuilderMissing(f"no Dagger engine: `{' '.join(question)}` says: {said}", _FIX)
+    if questions:
+        raise BuilderMissing(
+            f"no Dagger engine: there is no {', '.join(question[0] for question in questions)} here to start or reach one", _FIX
         )
-    except OSError:
-        return question, ""
-    try:
-        _, words = await process.communicate()
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        raise
-    if process.returncode == 0:
-        return question, None
-    return question, (words.decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"])[-1]
 
 
 def _name(where: Address) -> str:
@@ -117,7 +105,7 @@ def _name(where: Address) -> str:
             return f"unix://{path}"
         case Port(host, port, tls):
             return f"{'tls' if tls else 'tcp'}://{host}:{port}"
-        case Tool(questions):
+        case Tool(questions, _):
             return f"the other end of {', '.join(question[0] for question in questions)}"
         case Unknown(why):
             return why

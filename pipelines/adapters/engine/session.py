@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -161,7 +163,7 @@ async def start(environment: Mapping[str, str], log: Log | None = None) -> Sessi
     session = Session(process, environment)
     session.log = log
     try:
-        async with asyncio.timeout(DOWNLOAD if isinstance(where, Tool) else START):
+        async with asyncio.timeout(DOWNLOAD if isinstance(where, Tool) and where.starts else START):
             port, token = await _parameters(process, session)
             await session.connect(port, token)
     except BuildFailed:
@@ -191,12 +193,18 @@ async def _spawn(cli: str, environment: Mapping[str, str]) -> asyncio.subprocess
             env={**environment, **QUIET},
             cwd=tempfile.gettempdir(),  # else it looks for a workspace around the folder that the user is in
             start_new_session=True,  # Ctrl-C is for us, who then end it
+            preexec_fn=_die_with_us if sys.platform == "linux" else None,
             limit=LINE,
         )
     except OSError as fault:
         raise BuilderMissing(
             f"the Dagger CLI does not start: {cli}: {fault.strerror or fault}", f"set {CLI} to a `dagger` program of 0.21"
         ) from fault
+
+
+def _die_with_us() -> None:
+    """While it tries to reach an engine, the CLI hears neither SIGTERM nor that its input ended (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 async def _parameters(process: asyncio.subprocess.Process, session: Session) -> tuple[int, str]:
