@@ -1,0 +1,264 @@
+"""One session with a Dagger engine: the CLI's process, the SDK's client on top, and everything that they print.
+
+The SDK can start the CLI itself; it then waits for it without end on the event loop's thread, for the start and for the close. So this is done here.
+The only module that imports `dagger` (0.6 s); it does so when a session starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pipelines.adapters.engine.address import CLI, Tool, address
+from pipelines.adapters.engine.probe import probe
+from pipelines.ports import BuilderMissing, BuildFailed, Log
+
+if TYPE_CHECKING:
+    import dagger
+
+T = TypeVar("T")
+
+START = 20.0
+"""Seconds for a session with an engine that listens; one that has to be started may have to be downloaded first."""
+DOWNLOAD = 300.0
+GOODBYE = 5.0
+"""Seconds that the CLI may take to say the rest; then it is ended."""
+HURRY = 0.5
+LINE = 1 << 20
+SILENCE = 0.25
+"""Seconds without a line after which a build's last line has been seen; they arrive after its result."""
+WATCH = 3.0
+"""Seconds between two questions to the engine whether it is still there."""
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "DAGGER_NO_UPDATE_CHECK": "1",
+    "DAGGER_NO_NAG": "1",
+    "DAGGER_PROGRESS": "logs",
+    "NO_COLOR": "1",
+}
+
+
+class Session:
+    """A running session. One build uses it at a time, so every line that it prints belongs to that build."""
+
+    def __init__(self, process: asyncio.subprocess.Process, environment: Mapping[str, str]) -> None:
+        self._process = process
+        self._environment = environment
+        self._tail: deque[str] = deque(maxlen=200)
+        self._said = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
+        self._stack = contextlib.AsyncExitStack()
+        self.client: dagger.Client
+        self.engine = ""
+        """The engine's version, as it says itself."""
+        self.log: Log | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    def last_lines(self, count: int = 40) -> str:
+        return "\n".join(list(self._tail)[-count:])
+
+    async def _read(self) -> None:
+        assert self._process.stderr
+        while True:
+            try:
+                line = await self._process.stderr.readline()
+            except ValueError:  # a line longer than a megabyte; what is left of it follows
+                continue
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip()
+            self._tail.append(text)
+            self._said.set()
+            if self.log and text:
+                self.log(text)
+
+    async def connect(self, port: int, token: str) -> None:
+        """Connects the SDK's client; without its retries, which would go on for 16 s against an engine that is gone."""
+        import dagger
+        from dagger.client._config import ConnectConfig
+        from dagger.client._session import ConnectParams, SingleConnection  # as `dagger.connection` does once the CLI runs
+
+        settings = ConnectConfig(retry=None)
+        connection = SingleConnection(ConnectParams(port=port, session_token=token), settings)
+        await self._stack.enter_async_context(connection)
+        self.client = dagger.Client.from_connection(connection)
+        self.engine = await self.client.version()
+
+    async def settled(self) -> None:
+        """Returns when the last lines of what has ended are there, within a second or so."""
+        for _ in range(4):
+            self._said.clear()
+            try:
+                await asyncio.wait_for(self._said.wait(), SILENCE)
+            except TimeoutError:
+                return
+
+    async def watched(self, work: Awaitable[T]) -> T:
+        """The result of `work`, unless the CLI or the engine goes away meanwhile: then BuilderMissing, within seconds."""
+        task = asyncio.ensure_future(work)
+        watch = asyncio.create_task(self._watch())
+        try:
+            await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise watch.exception() or AssertionError("the watch ends by a fault alone")
+        finally:
+            for one in (task, watch):
+                one.cancel()
+            await asyncio.gather(task, watch, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        where = address(self._environment)
+        gone = asyncio.create_task(self._process.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait({gone}, timeout=WATCH)
+                if done:
+                    raise BuilderMissing(
+                        f"the Dagger CLI ended with exit code {gone.result()} in the middle of a build", log=self.last_lines()
+                    )
+                if not isinstance(where, Tool):
+                    await probe(where, self._environment)
+        finally:
+            gone.cancel()
+
+    async def close(self, patience: float = GOODBYE) -> None:
+        """Ends the session; what it runs in the engine ends with it. Bounded, whatever the engine does."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(min(patience, 2.0)):
+                await self._stack.aclose()
+        if self._process.stdin:
+            self._process.stdin.close()
+        for after, sign in ((patience, signal.SIGTERM), (HURRY, signal.SIGKILL)):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(after):
+                    await self._process.wait()
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, sign)
+        await self._process.wait()
+        await asyncio.wait({self._reader}, timeout=HURRY)
+        self._reader.cancel()
+
+
+async def start(environment: Mapping[str, str], log: Log | None = None) -> Session:
+    """Probes the engine, starts the CLI and connects; BuilderMissing where any of them does not work, within a bounded time."""
+    where = address(environment)
+    await probe(where, environment)
+    cli = await _cli(environment)
+    process = await _spawn(cli, environment)
+    session = Session(process, environment)
+    session.log = log
+    try:
+        async with asyncio.timeout(DOWNLOAD if isinstance(where, Tool) and where.starts else START):
+            port, token = await _parameters(process, session)
+            await session.connect(port, token)
+    except BuildFailed:
+        await session.close(HURRY)
+        raise
+    except TimeoutError:
+        await session.close(HURRY)
+        raise BuilderMissing("the Dagger engine does not start a session", "see its log", log=session.last_lines()) from None
+    except BaseException as fault:
+        await asyncio.shield(session.close(HURRY))
+        if not isinstance(fault, Exception):
+            raise
+        raise BuilderMissing(f"the Dagger engine does not start a session: {fault}", "see its log", log=session.last_lines()) from fault
+    return session
+
+
+async def _spawn(cli: str, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            cli,
+            "session",
+            "--label",
+            "dagger.io/sdk.name:python",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**environment, **QUIET},
+            cwd=tempfile.gettempdir(),  # else it looks for a workspace around the folder that the user is in
+            start_new_session=True,  # Ctrl-C is for us, who then end it
+            preexec_fn=_die_with_us if sys.platform == "linux" else None,
+            limit=LINE,
+        )
+    except OSError as fault:
+        raise BuilderMissing(
+            f"the Dagger CLI does not start: {cli}: {fault.strerror or fault}", f"set {CLI} to a `dagger` program of 0.21"
+        ) from fault
+
+
+def _die_with_us() -> None:
+    """While it tries to reach an engine, the CLI hears neither SIGTERM nor that its input ended (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+async def _parameters(process: asyncio.subprocess.Process, session: Session) -> tuple[int, str]:
+    """What the CLI prints once it has a session: `{"port": N, "session_token": "..."}`."""
+    assert process.stdout
+    line = await process.stdout.readline()
+    try:
+        said = json.loads(line)
+        return int(said["port"]), str(said["session_token"])
+    except (ValueError, KeyError, TypeError):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HURRY):
+                await process.wait()
+        why = session.last_lines(1) or f"it printed {line[:80]!r}"
+        raise BuilderMissing(
+            f"the Dagger CLI has no session: {why}", f"see that {CLI} is a `dagger` program of 0.21", log=session.last_lines()
+        ) from None
+
+
+async def _cli(environment: Mapping[str, str]) -> str:
+    """The CLI: the one that the environment names, one on the path, or the one that the SDK keeps or downloads (with its checksum)."""
+    if named := environment.get(CLI):
+        return named
+    for folder in environment.get("PATH", os.defpath).split(os.pathsep):
+        found = Path(folder) / "dagger"
+        if folder and os.access(found, os.X_OK) and found.is_file() and await _right_version(found, environment):
+            return str(found)
+    return await _downloaded()
+
+
+async def _right_version(cli: Path, environment: Mapping[str, str]) -> bool:
+    """`dagger version` prints `dagger v0.21.8 (image://...) linux/amd64`."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(5):
+            process = await asyncio.create_subprocess_exec(
+                cli, "version", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+                env={**environment, **QUIET},
+            )  # fmt: skip
+            said, _ = await process.communicate()
+            return b"v0.21." in said
+    return False
+
+
+async def _downloaded() -> str:
+    def get() -> str:
+        from dagger.provisioning._download import Downloader
+
+        return Downloader().get_sync()
+
+    try:
+        async with asyncio.timeout(DOWNLOAD):
+            return await asyncio.to_thread(get)
+    except Exception as fault:
+        raise BuilderMissing(f"no Dagger CLI here, and it cannot be downloaded: {fault}", f"install `dagger` 0.21, or set {CLI}") from fault
+
+
+Starter = Callable[[Mapping[str, str], Log | None], Awaitable[Session]]

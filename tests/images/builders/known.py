@@ -1,0 +1,47 @@
+"""The builders that the contract is run on, and what each needs of the machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+from pipelines.adapters.engine import DaggerBuilder
+from pipelines.adapters.engine.address import CLI, RUNNER
+from pipelines.ports import Builder
+from tests.engines.cache import EngineMissing
+
+SKIP = "FLEET_TEST_BUILDERS"
+"""Names of builders, with commas: the contract is run on these alone."""
+
+
+@cache
+def engine() -> Mapping[str, str]:
+    """The environment of a real Dagger engine; EngineMissing where none is reachable."""
+    if os.environ.get(RUNNER):
+        return {**os.environ}
+    if not shutil.which("docker") or subprocess.run(["docker", "version"], capture_output=True, check=False).returncode:
+        raise EngineMissing(f"no Dagger engine is reachable: set {RUNNER} (and {CLI}), or start Docker")
+    return {**os.environ}
+
+
+def dagger(_: Path) -> Builder:
+    return DaggerBuilder(engine())
+
+
+def buildah(state: Path) -> Builder:
+    """Debian's buildah, with its storage under `state`."""
+    if not importlib.util.find_spec("pipelines.adapters.buildah"):
+        raise EngineMissing("this tree has no builder by buildah")
+    if not shutil.which("buildah"):
+        raise EngineMissing("there is no buildah: apt-get install buildah")
+    from pipelines.adapters import buildah as adapter
+
+    return adapter.BuildahBuilder(state=state)
+
+
+KNOWN: Mapping[str, Callable[[Path], Builder]] = {"dagger": dagger, "buildah": buildah}
