@@ -17,7 +17,7 @@ from pipelines.adapters.engine.faults import failed_step, refused
 from pipelines.adapters.engine.session import HURRY, Session
 from pipelines.adapters.engine.stage import stage
 from pipelines.adapters.engine.unpack import unpack
-from pipelines.core.dockerfile import EPOCH, Dated, arguments_only, dated
+from pipelines.core.dated import EPOCH, Dated, arguments_only, dated
 from pipelines.ports import BuilderMissing, BuildFailed, Log, Made, Order
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipelines.core.dockerfile import Dated, instructions
+from pipelines.core.dated import Dated, instructions
 from pipelines.ports import BuildFailed
 
 _LINE = re.compile(r"(Dockerfile parse error on line |Dockerfile:|on line )(\d+)")

@@ -1,6 +1,6 @@
 """What builds do to Dockerfiles before a builder reads them."""
 
-from pipelines.core.dockerfile import arguments_only, dated, instructions
+from pipelines.core.dated import arguments_only, dated, instructions
 
 TEXT = """\
 # syntax=docker/dockerfile:1
