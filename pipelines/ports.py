@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import field
 from pathlib import PurePath
 from typing import Protocol
@@ -11,8 +11,12 @@ from typing import Protocol
 from pipelines.core.audit.contents import Row
 from pipelines.core.audit.judge import Evidence
 from pipelines.core.audit.look import Look
+from pipelines.core.config import Image
 from pipelines.model.audit import System
+from pipelines.model.context import ContextItem
+from pipelines.model.debian import Resolved, Selection
 from pipelines.model.oci import Descriptor, Document, Pinned, Repository
+from pipelines.model.outcome import Outcome
 from reconciler.model.value import dataclass
 
 
@@ -252,3 +256,57 @@ class Packages(Protocol):
 
     async def libraries(self, system: System, names: frozenset[str]) -> tuple[Row, ...]:
         """The rows of the distribution's contents index that are one of the names (see `contents.matches`). Raises NoContents."""
+
+
+class Images(Protocol):
+    """Puts images together in a store of blobs on this machine."""
+
+    async def parent(self, pinned: Pinned | None, platform: str) -> Image:
+        """What an image starts from; of an index the image for the platform. Raises RegistryFault, BadManifest."""
+
+    async def extend(
+        self, parent: Image, repository: Repository | None, made: Made, source_date: int, split: tuple[str, ...] = ()
+    ) -> Image:
+        """The parent and what a builder made of it, as canonical layers. Raises BuildFailed, RegistryFault."""
+
+    async def with_file(self, image: Image, path: str, body: bytes, source_date: int) -> Image:
+        """The image with one more layer, which has one file of root's that all can read."""
+
+    async def write(self, image: Image, repository: Repository | None, into: PurePath) -> Descriptor:
+        """Write an image as an OCI layout folder; what only `repository` has of it is fetched. Its descriptor."""
+
+    def blob(self, found: Descriptor) -> AsyncIterator[bytes]:
+        """The bytes of a blob that is here."""
+
+
+class Bases(Protocol):
+    """Root file systems out of Debian packages."""
+
+    async def resolve(self, selection: Selection) -> Resolved:
+        """Every package by name, version and hash, as of today. Raises BuildFailed."""
+
+    async def build(self, resolved: Resolved, into: PurePath, source_date: int, log: Log) -> Made:
+        """A root of exactly these packages. Raises BuildFailed."""
+
+
+class Desk(Protocol):
+    """Folders to work in."""
+
+    def context(self, files: Mapping[str, ContextItem], source_date: int) -> AbstractContextManager[PurePath]:
+        """A folder with exactly these files, for as long as it is needed. Raises BuildFailed."""
+
+    def scratch(self, name: str) -> AbstractContextManager[PurePath]:
+        """An empty folder."""
+
+
+class Watcher(Protocol):
+    """Is told how builds go on."""
+
+    def phase(self, image: str, phase: str) -> None:
+        """An image has come to another phase."""
+
+    def line(self, image: str, text: str) -> None:
+        """A builder printed a line."""
+
+    def done(self, image: str, outcome: Outcome) -> None:
+        """An image is done, one way or another."""

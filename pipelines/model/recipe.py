@@ -95,3 +95,7 @@ class Recipe:
     args: Mapping[str, str]
     epoch: int
     platform: str
+
+
+SOURCE_DATE = 1_735_689_600
+"""SOURCE_DATE_EPOCH of every build, 2025-01-01: the same for the same recipe, whenever it is built (reproducible-builds.org/specs/source-date-epoch)."""

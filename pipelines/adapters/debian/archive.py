@@ -46,7 +46,7 @@ class Archive:
         debs.mkdir(parents=True, exist_ok=True)
         missing = [package for package in resolved.packages if not (debs / package.sha256).exists()]
         async with self._updated(resolved.selection) as apt:
-            stanzas = {package: text for package, text in await self._described(apt, resolved.packages)}
+            stanzas = dict(await self._described(apt, resolved.packages))
             gone = [package for package in resolved.packages if package not in stanzas]
             if gone:
                 raise BuildFailed(f"the mirror no longer has {gone[0].name} {gone[0].version} ({len(gone)} such packages)", REFRESH)

@@ -1,0 +1,142 @@
+"""All images of a build: each as soon as what it starts from is there, some at once. What fails takes only its descendants with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from pipelines.core.decide import Unclear, recipes
+from pipelines.core.key import key, several
+from pipelines.core.targets import lineage
+from pipelines.flow.build.outfit import Outfit, Wish
+from pipelines.flow.build.single import Ancestors, Single, Task
+from pipelines.flow.build.starts import Starts
+from pipelines.flow.reading import read_config, read_image
+from pipelines.model.decision import Open, Unbuildable
+from pipelines.model.oci import Pinned
+from pipelines.model.outcome import Failed, Outcome, Passed, Refused, Skipped, Unchanged
+from pipelines.model.recipe import FromImage, FromRegistry, Recipe, Target
+from pipelines.ports import BuildFailed, RegistryFault
+from reconciler.model.value import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of everything, and what external bases meant."""
+
+    outcomes: Mapping[str, Outcome]
+    """By image, in the order of the wish; of an interrupted build only those that were done."""
+    bases: Mapping[str, str]
+
+
+class Together:
+    """One build of many images."""
+
+    def __init__(self, outfit: Outfit, wish: Wish) -> None:
+        self._outfit, self._wish = outfit, wish
+        self._starts = Starts(outfit, wish)
+        self._single = Single(outfit, wish, self._starts)
+        self._gate = asyncio.Semaphore(wish.jobs)
+        self._bases: dict[str, str] = {}
+        self._faults: Mapping[str, Failed] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._known: dict[str, tuple[Pinned, Mapping[str, str]]] = {}
+
+    async def build(self) -> Done:
+        """Everything that was asked for. An interruption ends what runs and raises; `so_far` says what was done until then."""
+        wish = self._wish
+        asked = [target for target in wish.targets if target.name in wish.names]
+        locked = {name: base.digest for name, base in wish.lock.bases.items()}
+        starts = {target.start for target in asked} | {FromRegistry(name) for target in asked for name in self._outside(target)}
+        self._bases, self._faults = await self._starts.digests(starts, locked)
+        tasks: dict[str, asyncio.Task[Outcome]] = {}
+        async with asyncio.TaskGroup() as group:
+            for target in asked:
+                parent = tasks.get(target.start.name) if isinstance(target.start, FromImage) else None
+                tasks[target.name] = group.create_task(self._one(target, parent))
+        return self.so_far()
+
+    def so_far(self) -> Done:
+        """What is done."""
+        order = [target.name for target in self._wish.targets if target.name in self._outcomes]
+        return Done({name: self._outcomes[name] for name in order}, dict(self._bases))
+
+    async def _one(self, target: Target, parent: asyncio.Task[Outcome] | None) -> Outcome:
+        before = await parent if parent else None
+        outcome = await self._outcome(target, before)
+        self._outcomes[target.name] = outcome
+        self._outfit.watcher.done(target.name, outcome)
+        return outcome
+
+    async def _outcome(self, target: Target, parent: Outcome | None) -> Outcome:
+        if isinstance(parent, Failed | Refused | Skipped):
+            return Skipped(f"{target.start} did not come about")
+        if wrong := [self._faults[name] for name in (str(target.start), *self._outside(target)) if name in self._faults]:
+            return wrong[0]
+        made = recipes(target, self._wish.contexts.get(target.name, {}), self._digests(), self._wish.outside)
+        if isinstance(made, Open):
+            return Failed("plan", "; ".join(made.because))
+        if isinstance(made, Unbuildable):
+            return Failed("plan", made.because, made.fix)
+        if len(made) > 1:
+            return Failed(
+                "plan", f"it is for {', '.join(made)}: one run builds for one platform", "build each, then join them with an index"
+            )
+        async with self._gate:
+            try:
+                return await self._recipe(target, *made.values())
+            except RegistryFault as fault:
+                return Failed("look up", str(fault), fault.fix)
+            except BuildFailed as fault:
+                return Failed("put together", str(fault), fault.fix, fault.log)
+
+    async def _recipe(self, target: Target, recipe: Recipe) -> Outcome:
+        name = several({recipe.platform: key(recipe)})
+        builds = self._wish.lock.builds(target.name)
+        if builds and builds.current.key == name and not self._wish.force:
+            there = await self._outfit.registry.head(self._wish.repository(target.name), builds.current.digest)
+            if there is not None:
+                return Unchanged(builds.current)
+        start = await self._starts.pinned(target.start, recipe.start_digest, recipe.platform)
+        ancestors, owners = await self._lineage(target, recipe.platform)
+        return await self._single.make(Task(target, recipe, name, start, ancestors, owners))
+
+    async def _lineage(self, target: Target, platform: str) -> tuple[Ancestors, dict[str, str]]:
+        """What it starts from, nearest first, and whose layers those are: each ancestor owns what its own parent does not have."""
+        ancestors: list[tuple[str, Pinned]] = []
+        owners: dict[str, str] = {}
+        for above in lineage(self._wish.targets, target.name)[1:]:
+            pinned = Pinned(self._wish.repository(above.name), self._digests()[above.name])
+            ancestors.append((above.name, pinned))
+        for name, pinned in reversed(ancestors):
+            image = await read_image(self._outfit.registry, pinned.repository, pinned.digest, platform)
+            for diff_id in (await read_config(self._outfit.registry, image)).diff_ids:
+                owners.setdefault(diff_id, name)
+        return tuple(ancestors), owners
+
+    def _digests(self) -> dict[str, str]:
+        """What names mean by now: external bases, what this run made, and for what it does not touch the lock."""
+        found = dict(self._bases)
+        for target in self._wish.targets:
+            match self._outcomes.get(target.name):
+                case Passed(pinned=pinned):
+                    found[target.name] = pinned.digest
+                case Unchanged(build=build):
+                    found[target.name] = build.digest
+                case None if target.name not in self._wish.names and (builds := self._wish.lock.builds(target.name)):
+                    found[target.name] = builds.current.digest
+                case _:
+                    pass
+        return found
+
+    def _outside(self, target: Target) -> tuple[str, ...]:
+        """References to other registries in its Dockerfile."""
+        files = self._wish.contexts.get(target.name, {})
+        if target.dockerfile not in files:
+            return ()
+        ours = {one.name for one in self._wish.targets}
+        text = files[target.dockerfile].data.decode(errors="replace")
+        try:
+            return tuple(name for name in self._wish.outside(text, target) if name not in ours)
+        except Unclear:  # told when its recipe is made
+            return ()

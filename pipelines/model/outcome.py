@@ -1,0 +1,59 @@
+"""Outcomes: what came of each image of a build."""
+
+from __future__ import annotations
+
+from pipelines.model.oci import Pinned
+from pipelines.model.verdict import Verdict
+from reconciler.model.lock import Build
+from reconciler.model.value import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The lock's current build is of this recipe, and the registry has it."""
+
+    build: Build
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """It stands in its repository by its digest, and passed the gate today."""
+
+    pinned: Pinned
+    key: str
+    verdict: Verdict
+    statement: str
+    """Digest of the verdict's statement, which is attached to the image."""
+    sbom: str
+    """Digest of the SBOM that is attached to the image."""
+    is_new: bool
+    """Built now; else it was found under its key."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The gate says no. Nothing of it can be deployed; it stays under its key, so that a waiver does not mean to build it again."""
+
+    verdict: Verdict
+    pinned: Pinned
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something went wrong, and where."""
+
+    phase: str
+    message: str
+    fix: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that it starts from did not come about."""
+
+    because: str
+
+
+Outcome = Unchanged | Passed | Refused | Failed | Skipped
