@@ -1,4 +1,4 @@
-"""The `fleet` script: mounts the reconciler's commands and, later, the pipelines' own."""
+"""The `fleet` script: the reconciler's commands and the pipelines' own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ INTERRUPTED = 130
 YOUNG = 100_000
 """Objects between two rounds of the garbage collector. What a command reads lives until it ends: looking at it time and again finds nothing."""
 
+MOUNTED = {
+    "images": "build, judge, lock and look after the images",
+    "sbom": "search and compare what is in the images",
+}
+"""The commands of this layer."""
+
 
 def main() -> None:
     """Run the command line. Ctrl-C exits with 130 wherever it strikes, even while modules are still being imported."""
     gc.set_threshold(YOUNG, 50, 100)
     _without_plugins()
     try:
-        from reconciler.shell.cli import run
+        from reconciler.shell.cli import mount, run
 
+        for name, about in MOUNTED.items():
+            mount(name, about, f"pipelines.shell.{name}")
         sys.exit(run())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

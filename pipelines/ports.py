@@ -296,7 +296,7 @@ class Desk(Protocol):
         """A folder with exactly these files, for as long as it is needed. Raises BuildFailed."""
 
     def scratch(self, name: str) -> AbstractContextManager[PurePath]:
-        """An empty folder."""
+        """An empty folder, for as long as it is needed."""
 
 
 class Watcher(Protocol):

@@ -39,6 +39,14 @@ COMMANDS: dict[str, str] = {
     "completion": "print the shell's completion script",
 }
 """Command -> its one line of help. The module of each is `reconciler.shell.commands.NAME`, its function `command`."""
+_ELSEWHERE: dict[str, str] = {}
+"""Commands that stand above this layer, and their modules."""
+
+
+def mount(name: str, about: str, module: str) -> None:
+    """Add a command of a layer above. Its module is imported when it is called."""
+    COMMANDS[name] = about
+    _ELSEWHERE[name] = module
 
 
 class Commands(click.Group):
@@ -52,7 +60,7 @@ class Commands(click.Group):
         """The command, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"reconciler.shell.commands.{cmd_name}").command
+        command: click.Command = importlib.import_module(_ELSEWHERE.get(cmd_name, f"reconciler.shell.commands.{cmd_name}")).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -127,6 +127,8 @@ class ImageSpec(Spec):
     """Machines whose driver this image must suit, one column of the build matrix each; empty means wherever its services go."""
     cuda: CudaVersion | None = None
     """CUDA runtime inside; inherited by images that start from this one. Checked against the driver of each machine."""
+    smoke: tuple[str, ...] = ()
+    """A command, word by word, that must succeed in a new build, without network and as the image's user, before the gate looks at it."""
     gate: Gate = Gate.unsaid()
     """What a build must pass."""
     size_budget: Memory | None = None

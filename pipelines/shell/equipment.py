@@ -1,0 +1,102 @@
+"""Equipment: the adapters that a command needs, put together from settings. Each is imported when it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.ports import Bases, Builder, NoVerdict, Registry, Scanner
+from reconciler.shell import variables
+from reconciler.shell.exits import Exit
+from reconciler.shell.refusal import Refusal
+
+GITHUB_REGISTRY = "ghcr.io"
+
+
+def blobs() -> Path:
+    """Where builds keep what they need again."""
+    named = os.environ.get(variables.BLOBS)
+    return Path(named).absolute() if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fleetwright" / "builds"
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def registry() -> Registry:
+    """Registries, as whoever the usual files say we are."""
+    from pipelines.adapters.registry import AuthFiles, KnownLogins, Login, OciRegistry, Settings, auth_files
+
+    token = os.environ.get("GITHUB_TOKEN")
+    known = {GITHUB_REGISTRY: Login("x-access-token", token)} if token else {}
+    return OciRegistry(Settings(KnownLogins(known, AuthFiles(auth_files(os.environ), os.environ))))
+
+
+def builder(engine: str, root: Path) -> Builder:
+    """What builds. Says here what it lacks, not in the middle of a build."""
+    if engine == "dagger":
+        try:
+            from pipelines.adapters.engine import DaggerBuilder
+        except ImportError as missing:
+            raise Refusal(f"builds with Dagger need {missing.name}, which is not here", "pip install 'fleetwright[build]'") from None
+        return DaggerBuilder(os.environ)
+    from pipelines.adapters.buildah import Buildah, Settings
+
+    named = os.environ.get("REGISTRY_AUTH_FILE")
+    return Buildah(Settings(root / "buildah", os.environ, authfile=Path(named) if named else None))
+
+
+def scanner(root: Path) -> Scanner:
+    """The scanner, by its pinned program. Refuses where there is none."""
+    from pipelines.adapters.trivy import Settings, Trivy, find, folders
+
+    named = os.environ.get(variables.TRIVY)
+    try:
+        program = find(Path(named) if named else None, folders(Path(sys.executable), os.environ.get("PATH", ""), root / "trivy"))
+    except NoVerdict as gone:
+        raise Refusal(str(gone), gone.fix, Exit.USAGE) from None
+    return Trivy(Settings(program, database_folder(root), now))
+
+
+def database_folder(root: Path) -> Path:
+    """Trivy's cache folder."""
+    named = os.environ.get(variables.TRIVY_DATABASE)
+    return Path(named).absolute() if named else root / "trivy"
+
+
+def bases(root: Path) -> Bases:
+    """Root file systems out of Debian packages."""
+    from pipelines.adapters.debian import Bases, Settings
+
+    settings = Settings(root / "debian", dict(os.environ))
+    mirror = os.environ.get(variables.DEBIAN_MIRROR, "").rstrip("/")
+    return Bases(replace(settings, mirror=mirror, security=f"{mirror}-security") if mirror else settings)
+
+
+def vouches() -> tuple[str, str]:
+    """Who builds, as a URI, and which run this is: of a workflow what GitHub says, else this machine and process."""
+    server, repository, run = (os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    if repository and run:
+        return f"{server}/{os.environ.get('GITHUB_WORKFLOW_REF', repository)}", f"{server}/{repository}/actions/runs/{run}"
+    machine = os.uname().nodename
+    return f"urn:machine:{machine}", f"urn:machine:{machine}:{os.getpid()}:{now():%Y%m%dT%H%M%SZ}"
+
+
+def cores() -> int:
+    """How many images are built at once, unless somebody says."""
+    return max(1, min(4, (os.cpu_count() or 2) // 2 + 1))
+
+
+async def closed(*things: Registry | Builder) -> None:
+    """Close what has to be closed; what does not want to is given up after a while."""
+    for thing in things:
+        try:
+            async with asyncio.timeout(10):
+                await thing.close()
+        except TimeoutError:
+            continue

@@ -1,0 +1,42 @@
+"""`fleet images`: its commands by name, each imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS: dict[str, str] = {
+    "plan": "say what would be built, and why",
+    "build": "build what changed, judge it, write the lock",
+    "list": "show the images: their builds, keys and verdicts",
+}
+"""Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""
+
+
+class Images(click.Group):
+    """Commands that are imported only when they are called: none of them loads what another one needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"pipelines.shell.images.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(name="images", cls=Images)
+def command() -> None:
+    """Build the images of the fleet, and look after what was built.
+
+    The lock (`fleet.lock`) says which builds passed the gate, and which of them runs; `fleet images build` writes it, a commit makes it count.
+    """

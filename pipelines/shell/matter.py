@@ -1,0 +1,116 @@
+"""Matter: what of the repository builds are about - targets, files, policies - read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pipelines.core.contexts import contexts, folders
+from pipelines.core.decide import Unclear, decide
+from pipelines.core.dockerfile.outside import outside
+from pipelines.core.dockerfile.parse import parse
+from pipelines.core.targets import descendants, lineage, targets
+from pipelines.model.decision import Decided
+from pipelines.model.recipe import Files, Recipe, Target
+from reconciler.core.environment import environment
+from reconciler.core.resolve import resolve
+from reconciler.core.understand import understand
+from reconciler.kinds import KINDS
+from reconciler.model.findings import Finding
+from reconciler.model.fleet import Environment
+from reconciler.model.graph import Graph
+from reconciler.model.lock import Lock
+from reconciler.model.value import dataclass
+from reconciler.ports import SourceUnavailable
+from reconciler.shell.exits import Exit
+from reconciler.shell.refusal import Refusal
+from reconciler.shell.workspace import Workspace, open_workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One repository in one environment."""
+
+    workspace: Workspace
+    where: Environment
+    graph: Graph
+    lock: Lock
+    targets: tuple[Target, ...]
+    contexts: Mapping[str, Files]
+
+    def decided(self) -> tuple[Decided, ...]:
+        """What is to be done about each image, by files and lock alone."""
+        return decide(self.targets, self.contexts, self.bases, self.lock, mentions, self._was)
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """What references of external bases meant when they were looked up."""
+        return {name: base.digest for name, base in self.lock.bases.items()}
+
+    def named(self, names: Iterable[str]) -> frozenset[str]:
+        """These images and all that they start from; all, where none is named. Refuses unknown names."""
+        every = {target.name for target in self.targets}
+        asked = set(names)
+        if unknown := sorted(asked - every):
+            raise Refusal(f"there is no image {unknown[0]} that is built", f"there is {', '.join(sorted(every))}", Exit.USAGE)
+        return frozenset(above.name for name in asked or every for above in lineage(self.targets, name))
+
+    def heirs(self) -> dict[str, int]:
+        """By image, how many start from it, near or far."""
+        return {target.name: len(descendants(self.targets, {target.name})) - 1 for target in self.targets}
+
+    def _was(self, target: Target) -> Mapping[str, Recipe] | None:
+        """The recipes of the lock's current build, as the commit in its tag had them."""
+        builds = self.lock.builds(target.name)
+        commit = builds.current.tag.partition("-")[2] if builds else ""
+        try:
+            return _at(self.workspace, self.where.name, commit, self.lock, target.name) if commit else None
+        except (SourceUnavailable, Refusal):
+            return None
+
+
+def matter(repo: Path | None, env: str | None) -> Matter:
+    """What is there to build. Refuses a fleet that does not stand, and contexts that cannot be read."""
+    workspace = open_workspace(repo)
+    where = workspace.environment(env)
+    graph = workspace.graph(where)
+    lock, about = workspace.lock(where)
+    if lock.is_broken:
+        raise Refusal(
+            f"{where.lock} cannot be read: {about[0].message if about else 'it has an error'}", "fleet lint shows where", Exit.FINDINGS
+        )
+    found = targets(graph)
+    try:
+        files = workspace.source.contexts(folders(found))
+    except SourceUnavailable as gone:
+        raise Refusal(str(gone), gone.fix, Exit.FINDINGS) from None
+    return Matter(workspace, where, graph, lock, found, contexts(found, files))
+
+
+def mentions(text: str, target: Target) -> tuple[str, ...]:
+    """Every image that a Dockerfile takes something from besides the one it starts from. Raises Unclear."""
+    file = parse(text, f"{target.context}/{target.dockerfile}")
+    if not file.stages:
+        raise Unclear(f"{file.path} has no FROM")
+    own = {target.literal, target.literal.partition("@")[0]}
+    found = dict.fromkeys(mention.image for mention in outside(file, target.args))
+    if "" in found:
+        raise Unclear(f"{file.path} names an image by a variable that has no value")
+    return tuple(name for name in found if name not in own)
+
+
+def _at(workspace: Workspace, env: str, commit: str, lock: Lock, name: str) -> Mapping[str, Recipe] | None:
+    tree = workspace.repository.tree(commit)
+    reading = understand(tree, KINDS)
+    where = environment(reading.fleet, env)
+    if isinstance(where, Finding):
+        return None
+    graph = resolve(reading.fleet, KINDS, reading.linking, where, lock, tree, workspace.today)
+    line = lineage(targets(graph), name)
+    files = workspace.repository.contexts(folders(line), commit)
+    bases = {base: found.digest for base, found in lock.bases.items()}
+    for above in line[1:]:
+        if (builds := lock.builds(above.name)) and (at := next((one for one in builds.builds if commit in one.tag), None)):
+            bases[above.name] = at.digest
+    then = decide(line[:1], contexts(line, files), bases, Lock(), mentions)
+    return then[0].recipes or None
