@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipelines.flow.build.outfit import Outfit, Wish
 from pipelines.flow.build.together import Done, Together
 from pipelines.flow.retag import retag
 from pipelines.model.outcome import Passed
-from pipelines.ports import Registry, RegistryFault
+from pipelines.ports import Registry, RegistryFault, Secret
 from pipelines.shell import equipment
 from pipelines.shell.matter import Matter, matter, mentions
 from pipelines.shell.progress import Board, Lines
@@ -26,6 +27,7 @@ from reconciler.core.locking import TagTaken, adopt
 from reconciler.core.relock import NotRelocked, note_base, relock
 from reconciler.flow.fan import Stop
 from reconciler.model.lock import Lock
+from reconciler.model.value import dataclass
 from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
 from reconciler.shell.options import environment_option, output_option, repository_option
@@ -37,6 +39,13 @@ from reconciler.shell.session import run
 @click.argument("names", nargs=-1)
 @click.option("--builder", type=click.Choice(["dagger", "buildah"]), help="What builds; by default what the environment says.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="How many images at once.")
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="ID=FILE",
+    help="A file that steps find under /run/secrets/ID, in no layer and no log: `pip` (a pip.conf for a private index), `ca`; repeatable.",
+)
 @click.option("--force", is_flag=True, help="Build what lock and cache have, too.")
 @click.option("--verbose", "-v", is_flag=True, help="Print what builders print; it is in .fleet/logs/images anyway.")
 @output_option("text", "json")
@@ -46,6 +55,7 @@ def command(
     names: tuple[str, ...],
     builder: str | None,
     jobs: int | None,
+    secrets: tuple[str, ...],
     force: bool,
     verbose: bool,
     output: str,
@@ -61,9 +71,11 @@ def command(
     Example: fleet images build family-web --env trial
     """
     found = matter(repo, env)
-    done = run(
-        lambda stop: _build(found, names, builder, jobs or equipment.cores(), stop, force=force, verbose=verbose, lines=output == "json")
+    given = tuple(_secret(text) for text in secrets)
+    asked = Asked(
+        found.named(names), builder or found.where.builder.engine, jobs or equipment.cores(), given, force, verbose, output == "json"
     )
+    done = run(lambda stop: _build(found, asked, stop))
     for name, outcome in done.outcomes.items():
         for text in more(outcome, found.heirs()):
             aside(f"{name}:{text}" if not text.startswith("  |") else text)
@@ -76,19 +88,39 @@ def command(
     raise SystemExit(exit_of(done.outcomes))
 
 
-async def _build(
-    found: Matter, names: tuple[str, ...], engine: str | None, jobs: int, stop: Stop, *, force: bool, verbose: bool, lines: bool
-) -> Done:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says."""
+
+    names: frozenset[str]
+    engine: str
+    jobs: int
+    secrets: tuple[Secret, ...]
+    force: bool
+    verbose: bool
+    lines: bool
+    """No table, whatever stderr is."""
+
+
+def _secret(text: str) -> Secret:
+    id, equals, file = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", id):
+        raise Refusal(f"{text!r} is no ID=FILE", "write it like --secret pip=$HOME/.config/pip/pip.conf", Exit.USAGE)
+    if not Path(file).is_file():
+        raise Refusal(f"the secret {id} cannot be read: there is no file {file}", "name another file", Exit.USAGE)
+    return Secret(id, Path(file).absolute())
+
+
+async def _build(found: Matter, asked: Asked, stop: Stop) -> Done:
     from pipelines.adapters.cyclonedx import CycloneDx
     from pipelines.adapters.desk import WorkDesk
     from pipelines.adapters.layouts import Layouts, Store
 
-    root, chosen = equipment.blobs(), found.named(names)
-    engine = engine or found.where.builder.engine
+    root = equipment.blobs()
     logs = found.workspace.root / ".fleet" / "logs" / "images"
-    plan = [[one.name for one in wave if one.name in chosen] for wave in waves(found.targets)]
-    watcher = Board(logs, plan) if sys.stderr.isatty() and not (verbose or lines) else Lines(logs, verbose=verbose)
-    registry, builder = equipment.registry(), equipment.builder(engine, root)
+    plan = [[one.name for one in wave if one.name in asked.names] for wave in waves(found.targets)]
+    watcher = Board(logs, plan) if sys.stderr.isatty() and not (asked.verbose or asked.lines) else Lines(logs, verbose=asked.verbose)
+    registry, builder = equipment.registry(), equipment.builder(asked.engine, root)
     try:
         outfit = Outfit(
             registry,
@@ -101,7 +133,7 @@ async def _build(
             watcher,
             equipment.now,
         )
-        wish = _wish(found, chosen, engine, jobs, force=force)
+        wish = _wish(found, asked)
         with watcher:
             done = await _unless(stop, Together(outfit, wish))
         await _settled(found, registry, wish, done)
@@ -126,12 +158,12 @@ async def _unless(stop: Stop, together: Together) -> Done:
     return work.result()
 
 
-def _wish(found: Matter, chosen: frozenset[str], engine: str, jobs: int, *, force: bool) -> Wish:
+def _wish(found: Matter, asked: Asked) -> Wish:
     tree, where = found.workspace.reading.tree, found.where
     vouched, run_id = equipment.vouches()
     return Wish(
         targets=found.targets,
-        names=chosen,
+        names=asked.names,
         contexts=found.contexts,
         policies=policies(found.graph, found.targets, lambda path: found.workspace.source.read(path)),
         smokes=smokes(found.graph, found.targets),
@@ -140,11 +172,12 @@ def _wish(found: Matter, chosen: frozenset[str], engine: str, jobs: int, *, forc
         cache=where.cache,
         revision=tree.revision + (DIRTY if tree.dirty else ""),
         builder=vouched,
-        engine=engine,
+        engine=asked.engine,
         run=run_id,
         outside=mentions,
-        jobs=jobs,
-        force=force,
+        secrets=asked.secrets,
+        jobs=asked.jobs,
+        force=asked.force,
     )
 
 
