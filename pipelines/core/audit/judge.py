@@ -141,7 +141,7 @@ class _Scene:
                 continue
             for one in source.asked if (source := self._source(path)) is not None else ():
                 names = tuple(name for name in one.names if _is_ours(name))
-                if names and not any(name in DRIVER or self.linker.has(name) for name in names):
+                if names and not any(name in DRIVER or self.linker.has(name) or self.linker.bundled(name) for name in names):
                     self.alternatives.setdefault(names[0], names)
                     yield _Need(GapKind.LIBRARY, names[0], Grade.WARNING, f"{path}:{one.line}", f"asked for by name with {one.by}")
 
