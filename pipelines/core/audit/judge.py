@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from posixpath import dirname
 from typing import NamedTuple
 
 from pipelines.core.audit import contents, sources
@@ -18,8 +19,17 @@ from pipelines.model.audit import Audit, Elf, Gap, GapKind, Grade, System
 APPLICATIONS = frozenset({"app", "home", "opt", "root", "srv", "usr/local", "workspace"})
 """Where Python code of services is looked for, where nobody says otherwise."""
 EVERYTHING = frozenset({""})
+NAMED = "named"
+"""How a spec asks for a module: it is code of the fleet's own, so that no distribution is offered for it."""
 ASIDE = frozenset({"_examples", "examples", "test", "tests", "testing", "benchmarks"})
 """Folders whose sources no service runs."""
+
+
+class Named(NamedTuple):
+    """Who names a module, and how bad it is when it is not there."""
+
+    by: str
+    grade: Grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class Folders:
     python: frozenset[str] = APPLICATIONS
     libraries: frozenset[str] = EVERYTHING
     packages: tuple[str, ...] = ()
+    modules: Mapping[str, Named] = field(default_factory=dict)
+    """Modules that specs name: what is run in the image by name, though no file of it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,7 @@ class _Scene:
 
     def imported(self) -> Iterator[_Need]:
         """Modules that services import, and what installed packages need to be imported at all."""
+        yield from self._named()
         own = [path for path in self._sources() if within(path, set(self.folders.python)) and not self._is_installed(path)]
         for base in sorted(self.folders.python):
             roots = [path for path in own if within(path, {base})]
@@ -173,6 +186,17 @@ class _Scene:
         for name in self.folders.packages:
             if name not in there:
                 yield _Need(GapKind.PACKAGE, name, Grade.ERROR, "the spec's `audit.packages`", "asked for")
+
+    def _named(self) -> Iterator[_Need]:
+        """Modules that specs name, and what each of them imports."""
+        bases = sorted(self.folders.python)
+        for name, named in sorted(self.folders.modules.items()):
+            modules, missing = self.shelf.chain(name, (*bases, *self.shelf.folders))
+            if missing or len(modules) < len(name.split(".")):
+                yield _Need(GapKind.MODULE, name, named.grade, named.by, NAMED)
+            else:
+                files = [module.file for module in modules if module.file]
+                yield from self._needed(lost(self.shelf, files, dirname(files[-1]) if files else "", self._source, deep=True), named.grade)
 
     def _needed(self, found: Iterable[Lost], grade: Grade) -> Iterator[_Need]:
         for one in found:
@@ -228,7 +252,8 @@ def _merged(needs: Iterable[_Need]) -> Iterator[Gap]:
         worst = min((need.grade for need in all_of_it), key=order.index)
         same = [need for need in all_of_it if need.grade is worst]
         first = min(same, key=lambda need: (need.detail, need.reason, need.by))
-        yield Gap(kind, name, worst, tuple(sorted({need.by for need in same})), first.reason, _add(kind, name), first.detail)
+        add = () if first.reason == NAMED else _add(kind, name)
+        yield Gap(kind, name, worst, tuple(sorted({need.by for need in same})), first.reason, add, first.detail)
 
 
 def _add(kind: GapKind, name: str) -> tuple[str, ...]:
