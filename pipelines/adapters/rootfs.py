@@ -17,6 +17,8 @@ from typing import IO, Any, BinaryIO, Self, cast
 from pipelines.core.audit.judge import Evidence
 from pipelines.core.audit.look import Look, Seen
 from pipelines.core.audit.tree import Hostile, Layer, Tree
+from pipelines.core.layer.compress import zstandard
+from pipelines.core.layer.entries import LayerRefused
 from pipelines.model.audit import Elf, Entry, EntryKind
 from pipelines.model.oci import DOCKER_LIST, INDEX
 from pipelines.ports import Unreadable
@@ -73,6 +75,8 @@ class _Reading:
                 tree.stack(self._layer(blob))
             except Hostile as fault:
                 raise Unreadable(f"layer {number} of {self.layout} is refused: {fault}") from None
+            except LayerRefused as fault:
+                raise Unreadable(f"layer {number} of {self.layout} cannot be read: {fault}", fault.fix) from None
             except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError) as fault:
                 raise Unreadable(f"layer {number} of {self.layout} cannot be read: {fault}") from fault
         faults = {path: self.faults[entry.content] for path, entry in tree.entries.items() if entry.content in self.faults}
@@ -224,8 +228,28 @@ def _opened(blob: Path) -> BinaryIO:
     if head.startswith(b"\x1f\x8b"):
         return cast("BinaryIO", gzip.open(blob, "rb"))
     if head == b"\x28\xb5\x2f\xfd":
-        raise ValueError("it is compressed with zstd, which this Python cannot read")
+        return cast("BinaryIO", _Zstd(blob.open("rb")))
     return blob.open("rb")
+
+
+class _Zstd:
+    """A stream of zstd frames; what is wrong with them is a ValueError, as it is elsewhere."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.library = zstandard()
+        self.stream = self.library.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+
+    def read(self, size: int) -> bytes:
+        try:
+            return bytes(self.stream.read(size))
+        except self.library.ZstdError as fault:
+            raise ValueError(str(fault)) from None
 
 
 def _list(value: object) -> list[dict[str, Any]]:

@@ -53,12 +53,6 @@ def test_actions_are_pinned_by_commit_with_their_version_beside(path: Path):
             assert re.fullmatch(r" # v\d+\.\d+\.\d+", found[2]), line
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.name != "action.yml"], ids=lambda path: path.stem)
-def test_no_workflow_gives_all_its_jobs_the_right_to_write(path: Path):
-    rights = workflow(path.stem)["permissions"]
-    assert rights in ({}, {"contents": "read"})
-
-
 def test_one_job_alone_holds_the_key_and_it_runs_on_main_alone():
     texts = {path.stem: path.read_text() for path in FILES}
     assert [(name, text.count(KEY)) for name, text in texts.items() if KEY in text] == [("images", 1)]

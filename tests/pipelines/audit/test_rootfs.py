@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from pipelines.adapters import rootfs
 from pipelines.adapters.rootfs import LayoutRoots
@@ -45,6 +46,16 @@ async def test_links_are_followed_inside_the_root(tmp_path: Path) -> None:
     lower = tar({"usr/lib": {"folder": True}, "lib": {"link": "usr/lib"}, "up.py": {"link": "../../../usr/lib/x.py"}})
     upper = tar({"lib/x.py": "through the link", "abs.py": {"link": "/lib/x.py"}, "same.py": {"same": "lib/x.py"}})
     assert await texts(layout(tmp_path, lower, upper), "usr/lib/x.py", "abs.py", "up.py", "same.py") == [b"through the link"] * 4
+
+
+async def test_a_layer_compressed_with_zstd_is_read_and_one_that_is_damaged_told(tmp_path: Path) -> None:
+    squeezed = zstandard.ZstdCompressor().compress(tar({"a/one.py": "1" * 5000}))
+    assert await texts(layout(tmp_path, squeezed), "a/one.py") == [b"1" * 5000]
+    noise = bytes(range(256)) * 8000
+    long = zstandard.ZstdCompressor().compress(tar({"a.bin": noise, "b.py": noise[::-1] + bytes(1 << 20)}))
+    for damaged in (squeezed[:12] + bytes(40), long[: len(long) // 2] + b"damage" * 9 + long[len(long) // 2 :]):
+        with pytest.raises(Unreadable, match=r"layer 1 .* cannot be read"):
+            await texts(layout(tmp_path, damaged))
 
 
 async def test_a_loop_of_links_leads_nowhere(tmp_path: Path) -> None:
