@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.core.audit.judge import APPLICATIONS, EVERYTHING, Folders, Named
+from pipelines.core.audit.evidence import APPLICATIONS, EVERYTHING, Folders, Named
 from pipelines.model.audit import Grade
 from reconciler.kinds.image.spec import ImageSpec
 from reconciler.kinds.service.spec import ServiceSpec

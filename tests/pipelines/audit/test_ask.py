@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipelines.core.audit.ask import folders
-from pipelines.core.audit.judge import APPLICATIONS, EVERYTHING, Named
+from pipelines.core.audit.evidence import APPLICATIONS, EVERYTHING, Named
 from pipelines.core.audit.report import sentences
 from pipelines.model.audit import Grade
 from tests.fleets import API, IMAGE, Repo, service
