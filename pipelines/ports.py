@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Protocol
 
 from pipelines.core.audit.contents import Row
-from pipelines.core.audit.judge import Evidence
+from pipelines.core.audit.evidence import Evidence
 from pipelines.core.audit.look import Look
 from pipelines.core.config import Image
 from pipelines.model.audit import System

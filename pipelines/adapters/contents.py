@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import IO
 
-from pipelines.core.audit.contents import MIRRORS, Row, matches, paths, rows
+from pipelines.core.audit.contents import MIRRORS, Row, matches, paths, rows, source
 from pipelines.model.audit import System
 from pipelines.ports import NoContents
 
@@ -37,7 +37,7 @@ class MirrorContents:
         """See ports.Packages.libraries."""
         if not names:
             return ()
-        mirror = self.mirrors.get(system.id, "").rstrip("/")
+        mirror = self.mirrors.get(source(system.id, system.architecture), "").rstrip("/")
         if not (mirror and system.suite.isidentifier() and system.architecture.isalnum()):
             raise NoContents(f"which packages {system} has for {len(names)} libraries is not known: it is neither Debian nor Ubuntu")
         table = self.folder / f"{system.id}-{system.suite}-{system.architecture}-{hashlib.sha256(mirror.encode()).hexdigest()[:12]}.tsv"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from pipelines.core.audit.judge import Folders, complete, judge
+from pipelines.core.audit.evidence import Folders
+from pipelines.core.audit.judge import complete, judge
 from pipelines.core.audit.look import Look
 from pipelines.core.audit.report import edits
 from pipelines.model.audit import Audit, GapKind

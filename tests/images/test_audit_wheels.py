@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.adapters.contents import MirrorContents
 from pipelines.adapters.rootfs import LayoutRoots
-from pipelines.core.audit.judge import Folders
+from pipelines.core.audit.evidence import Folders
 from pipelines.flow.audit import Recipe, audit
 from pipelines.model.audit import Audit, Gap, GapKind, Grade
 from tests.engines import cache, wheels

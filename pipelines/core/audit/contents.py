@@ -6,11 +6,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-_LINE = re.compile(rb"^((?:usr/)?lib(?:32|64|x32)?/\S*?)(lib[^/\s]*\.so(?:\.[^/\s]*)?)[ \t]+(\S+)$", re.MULTILINE)
+_LINE = re.compile(rb"((?:usr/)?lib(?:32|64|x32)?/(?:[^/\s]+/)*)(lib[^/\s]*\.so(?:\.[^/\s]*)?)[ \t]+(\S+)")
 _DEVELOPMENT = re.compile(r"(?:-dev|-dbg|-dbgsym|-cross|-udeb)$|-cross-|^lib(?:32|x32|64)")
 _MULTIARCH = re.compile(r"^(?:usr/)?lib(?:64)?/(?:[a-z0-9_]+-linux-gnu[a-z0-9]*/)?$")
-MIRRORS: Mapping[str, str] = {"debian": "http://deb.debian.org/debian", "ubuntu": "http://archive.ubuntu.com/ubuntu"}
+PORTS = "ubuntu-ports"
+MIRRORS: Mapping[str, str] = {
+    "debian": "http://deb.debian.org/debian",
+    "ubuntu": "http://archive.ubuntu.com/ubuntu",
+    PORTS: "http://ports.ubuntu.com/ubuntu-ports",
+}
 """Where each distribution publishes, unless somebody says otherwise."""
+
+
+def source(distribution: str, architecture: str) -> str:
+    """Which of the mirrors has an architecture: Ubuntu keeps all but those of PCs on another one."""
+    return PORTS if distribution == "ubuntu" and architecture not in {"amd64", "i386"} else distribution
 
 
 class Row(NamedTuple):
@@ -32,8 +42,10 @@ def paths(distribution: str, suite: str, architecture: str) -> tuple[str, ...]:
 
 def rows(lines: bytes) -> Iterator[Row]:
     """The libraries in whole lines of an index."""
-    for folder, name, owners in _LINE.findall(lines):
-        yield Row(name.decode("utf-8", "replace"), folder.decode("utf-8", "replace"), tuple(owners.decode("utf-8", "replace").split(",")))
+    for line in lines.splitlines():
+        if b".so" in line and (found := _LINE.fullmatch(line)):
+            folder, name, owners = (part.decode("utf-8", "replace") for part in found.groups())
+            yield Row(name, folder, tuple(owners.split(",")))
 
 
 def package(name: str, found: Iterable[Row], *, developers: bool = True) -> str | None:

@@ -212,7 +212,7 @@ ELSEWHERE = frozenset(
 
 FOREIGN_LIBRARIES = frozenset(
     {
-        "msvcrt", "kernel32", "user32", "advapi32", "shell32", "ole32", "ntdll", "ws2_32", "gdi32", "winmm", "opengl32", "AppKit", "Foundation",
+        "libc.so", "libc.so.7", "libc.musl-x86_64.so.1", "msvcrt", "kernel32", "user32", "advapi32", "shell32", "ole32", "ntdll", "ws2_32", "gdi32", "winmm", "opengl32", "AppKit", "Foundation",
         "CoreFoundation", "CoreServices", "Security", "Carbon", "objc", "System", "IOKit", "Metal", "ApplicationServices", "CoreGraphics",
     }
 )  # fmt: skip

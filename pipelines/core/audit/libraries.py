@@ -96,7 +96,7 @@ class Linker:
 
     def bundled(self, name: str) -> bool:
         """Whether a wheel brought a library under the name that auditwheel gives its copies: `libfoo-1a2b3c4d.so.1`."""
-        stem = name.partition(".so")[0] + "-"
+        stem = (name.partition(".so")[0] if ".so" in name else f"lib{name}") + "-"
         return any(file.startswith(stem) and _COPY.match(file.removeprefix(stem)) for file in self._by_name)
 
     def _elsewhere(self, name: str, elf: Elf) -> str:

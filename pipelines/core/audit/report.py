@@ -63,7 +63,7 @@ def how(edit: Edit) -> str:
 
 def _remedy(gap: Gap) -> str:
     if not gap.add:
-        return "no package of the distribution has it"
+        return "nothing in the image has it" if gap.kind is GapKind.MODULE else "no package of the distribution has it"
     return f"add {'the package' if _is_package(gap) else 'the distribution'} {' or '.join(gap.add)}"
 
 

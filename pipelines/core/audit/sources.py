@@ -35,7 +35,6 @@ class Asked(NamedTuple):
     names: tuple[str, ...]
     by: str
     """`find_library`, `CDLL`, `LoadLibrary` or `dlopen`."""
-    when: When
     line: int
 
 
@@ -54,26 +53,19 @@ LOADERS = frozenset({"find_library", "CDLL", "PyDLL", "LoadLibrary", "dlopen"})
 HINTS = tuple(name.encode() for name in sorted(LOADERS))
 """A file without one of these words asks for no library by name."""
 MAX_NAMES = 64
-_Work = tuple[ast.AST, When]
 
 
 def read(text: bytes) -> Source:
     """Imports and libraries of a source. Raises Unreadable."""
     tree = _parsed(text)
     imports: list[Import] = []
-    calls: list[tuple[ast.Call, When]] = []
-    todo: list[_Work] = [(tree, When.ALWAYS)]
-    while todo:
-        node, when = todo.pop()
+    for node, when in _statements(tree):
         if isinstance(node, ast.Import):
             imports += [Import(one.name, 0, (), when, node.lineno) for one in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports.append(Import(node.module or "", node.level, tuple(one.name for one in node.names), when, node.lineno))
-        elif isinstance(node, ast.Call):
-            calls.append((node, when))
-        todo.extend(_below(node, when))
     imports.sort(key=lambda one: one.line)
-    return Source(tuple(imports), tuple(_asked(tree, calls)) if calls and any(hint in text for hint in HINTS) else ())
+    return Source(tuple(imports), tuple(_asked(tree)) if any(hint in text for hint in HINTS) else ())
 
 
 def _parsed(text: bytes) -> ast.Module:
@@ -87,20 +79,39 @@ def _parsed(text: bytes) -> ast.Module:
         raise Unreadable(str(fault) or "it is nested too deep") from None
 
 
-def _below(node: ast.AST, when: When) -> Iterator[_Work]:
-    """The children of a node, and when they run."""
-    later, perhaps = max(when, When.LATER), When.PERHAPS
+def _statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, When]]:
+    """Every statement, and when it runs. Expressions hold no imports, and are most of a source: they are left alone."""
+    todo: list[tuple[list[ast.stmt], When]] = [(tree.body, When.ALWAYS)]
+    while todo:
+        body, when = todo.pop()
+        for node in body:
+            yield node, when
+            inside = _when(node, when)
+            todo.extend((block, inside) for block in _blocks(node))
+
+
+def _blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The lists of statements in a statement."""
+    for name in ("body", "orelse", "finalbody"):
+        if block := getattr(node, name, None):
+            yield block
+    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield part.body
+
+
+def _when(node: ast.stmt, when: When) -> When:
+    """When the statements in a statement run that runs at `when` itself."""
     match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-            yield from ((child, later) for child in ast.iter_child_nodes(node))
-        case ast.If() if _is_script(node.test):
-            yield from ((child, later) for child in ast.iter_child_nodes(node))
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return max(when, When.LATER)
+        case ast.If(test=test) if _is_script(test):
+            return max(when, When.LATER)
         case ast.If() | ast.Try() | ast.TryStar() | ast.While() | ast.For() | ast.Match():
-            yield from ((child, perhaps) for child in ast.iter_child_nodes(node))
-        case ast.With() if any(_last_name(item.context_expr) == "suppress" for item in node.items):
-            yield from ((child, perhaps) for child in ast.iter_child_nodes(node))
+            return When.PERHAPS
+        case ast.With(items=items) if any(_last_name(item.context_expr) == "suppress" for item in items):
+            return When.PERHAPS
         case _:
-            yield from ((child, when) for child in ast.iter_child_nodes(node))
+            return when
 
 
 def _is_script(test: ast.expr) -> bool:
@@ -118,15 +129,16 @@ def _last_name(node: ast.expr) -> str:
             return ""
 
 
-def _asked(tree: ast.Module, calls: list[tuple[ast.Call, When]]) -> Iterator[Asked]:
+def _asked(tree: ast.Module) -> Iterator[Asked]:
     """The libraries that calls of a loader ask for, where the names can be read off the file."""
     aliases, constants = _names(tree)
-    for call, when in sorted(calls, key=lambda one: one[0].lineno):
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    for call in sorted(calls, key=lambda one: (one.lineno, one.col_offset)):
         name = _last_name(call.func)
         loader = aliases.get(name, name) if isinstance(call.func, ast.Name) else name
         given = call.args[0] if call.args else next((one.value for one in call.keywords if one.arg == "name"), None)
         if loader in LOADERS and given is not None and (names := tuple(dict.fromkeys(_strings(given, constants)))[:MAX_NAMES]):
-            yield Asked(names, loader, when, call.lineno)
+            yield Asked(names, loader, call.lineno)
 
 
 def _names(tree: ast.Module) -> tuple[dict[str, str], dict[str, list[str]]]:

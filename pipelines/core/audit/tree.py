@@ -9,9 +9,12 @@ from pipelines.model.audit import Entry, EntryKind
 
 MAX_LINKS = 40
 """Symbolic links that are followed on one path, as many as Linux follows (path_resolution(7))."""
+MAX_PATH = 4_096
+"""Characters of a path, as Linux has it (PATH_MAX)."""
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 FOLDER = Entry(EntryKind.FOLDER)
+OTHER = Entry(EntryKind.OTHER)
 
 
 class Hostile(Exception):
@@ -39,6 +42,8 @@ class Layer:
     def put(self, name: str, entry: Entry) -> None:
         """Take an entry of the tar; whiteouts are told by their names."""
         path = clean(name)
+        if max(len(path), len(entry.target)) > MAX_PATH:
+            raise Hostile(f"{path[:200]!r} or its target is longer than any path")
         folder, _, last = path.rpartition("/")
         if last == OPAQUE:
             self.emptied.add(folder)
@@ -60,12 +65,11 @@ class Tree:
         """Lay a layer on top. Whiteouts hide only what is below, wherever they stand in the tar."""
         self._listing = None
         hidden = {self._placed(path) for path in layer.hidden}
-        self._drop(hidden, {self.resolve(path) or path for path in layer.emptied})
+        others = {self._placed(name) for name, entry in layer.entries.items() if entry.kind is not EntryKind.FOLDER}
+        replaced = {path for path in others if self.entries.get(path, OTHER).kind is EntryKind.FOLDER}
+        self._drop(hidden | replaced, {self.resolve(path) or path for path in layer.emptied})  # in one go: each looks at every path
         for name, entry in layer.entries.items():
             path = self._placed(name)
-            there = self.entries.get(path)
-            if there is not None and there.kind is EntryKind.FOLDER and entry.kind is not EntryKind.FOLDER:
-                self._drop({path}, set())
             self._make_parents(path)
             self.entries[path] = entry
 

@@ -8,7 +8,7 @@ import yaml
 
 from pipelines.adapters.rootfs import LayoutRoots
 from pipelines.core.audit.contents import Row, matches, rows
-from pipelines.core.audit.judge import EVERYTHING, Folders
+from pipelines.core.audit.evidence import EVERYTHING, Folders
 from pipelines.core.audit.report import sentences
 from pipelines.flow.audit import Recipe, audit
 from pipelines.model.audit import Audit, System

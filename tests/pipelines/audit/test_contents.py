@@ -88,6 +88,13 @@ async def test_an_index_is_fetched_once(mirror: Mirror, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+async def test_ubuntu_has_one_index_for_all_components_and_other_machines_on_another_mirror(mirror: Mirror, tmp_path: Path) -> None:
+    contents = MirrorContents(tmp_path, {"ubuntu": mirror.address, "ubuntu-ports": f"{mirror.address}-ports"})
+    for architecture in ("amd64", "arm64"):
+        assert await contents.libraries(System("ubuntu", "22.04", "jammy", architecture), frozenset({"libpulse.so.0"}))
+    assert mirror.asked == ["/debian/dists/jammy/Contents-amd64.gz", "/debian-ports/dists/jammy/Contents-arm64.gz"]
+
+
 async def test_nothing_is_fetched_when_nothing_is_missing(mirror: Mirror, tmp_path: Path) -> None:
     assert await MirrorContents(tmp_path, {"debian": mirror.address}).libraries(BOOKWORM, frozenset()) == ()
     assert mirror.asked == []

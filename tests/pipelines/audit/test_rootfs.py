@@ -6,10 +6,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import zstandard
 
-from pipelines.adapters import rootfs
-from pipelines.adapters.rootfs import LayoutRoots
-from pipelines.core.audit.judge import Evidence
+from pipelines.adapters.rootfs import LayoutRoots, reading, streams
+from pipelines.core.audit.evidence import Evidence
 from pipelines.core.audit.look import Look
 from pipelines.ports import Unreadable
 from tests.pipelines.audit.roots import blob, elf, layout, tar
@@ -47,6 +47,22 @@ async def test_links_are_followed_inside_the_root(tmp_path: Path) -> None:
     assert await texts(layout(tmp_path, lower, upper), "usr/lib/x.py", "abs.py", "up.py", "same.py") == [b"through the link"] * 4
 
 
+async def test_a_folder_gives_way_to_a_link_and_what_comes_after_goes_through_it(tmp_path: Path) -> None:
+    lower = tar({"lib/old.py": "old", "usr/lib/kept.py": "kept"})
+    upper = tar({"lib": {"link": "usr/lib"}, "lib/new.py": "new"})
+    assert await texts(layout(tmp_path, lower, upper), "lib/old.py", "lib/kept.py", "usr/lib/new.py") == [None, b"kept", b"new"]
+
+
+async def test_a_layer_compressed_with_zstd_is_read_and_one_that_is_damaged_told(tmp_path: Path) -> None:
+    squeezed = zstandard.ZstdCompressor().compress(tar({"a/one.py": "1" * 5000}))
+    assert await texts(layout(tmp_path, squeezed), "a/one.py") == [b"1" * 5000]
+    noise = bytes(range(256)) * 8000
+    long = zstandard.ZstdCompressor().compress(tar({"a.bin": noise, "b.py": noise[::-1] + bytes(1 << 20)}))
+    for damaged in (squeezed[:12] + bytes(40), long[: len(long) // 2] + b"damage" * 9 + long[len(long) // 2 :]):
+        with pytest.raises(Unreadable, match=r"layer 1 .* cannot be read"):
+            await texts(layout(tmp_path, damaged))
+
+
 async def test_a_loop_of_links_leads_nowhere(tmp_path: Path) -> None:
     folder = layout(tmp_path, tar({"a": {"link": "b"}, "b": {"link": "/a"}, "self": {"link": "self/x"}, "ok.py": "1"}))
     assert await texts(folder, "a", "self", "ok.py") == [None, None, b"1"]
@@ -66,13 +82,19 @@ async def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> No
         await texts(layout(tmp_path, tar({name: "x"})))
 
 
+@pytest.mark.parametrize("entries", [{"a/" * 3000 + "b": "x"}, {"link": {"link": "a/" * 3000}}], ids=["a name", "a target"])
+async def test_a_path_longer_than_any_is_refused(tmp_path: Path, entries: dict[str, object]) -> None:
+    with pytest.raises(Unreadable, match="longer than any path"):
+        await texts(layout(tmp_path, tar(entries)))
+
+
 async def test_a_folder_that_is_a_loop_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="a loop of links"):
         await texts(layout(tmp_path, tar({"a": {"link": "a"}}), tar({"a/x": "1"})))
 
 
 async def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rootfs, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr(reading, "MAX_UNPACKED", 1 << 20)
     with pytest.raises(Unreadable, match=r"layer 2 .* unpack to more than"):
         await texts(layout(tmp_path, tar({}), tar({"zeros": bytes(8 << 20)})))
 
@@ -85,7 +107,7 @@ async def test_an_extended_header_of_gigabytes_is_refused(tmp_path: Path) -> Non
 
 
 async def test_too_many_entries_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rootfs, "MAX_ENTRIES", 10)
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 10)
     with pytest.raises(Unreadable, match="more than 10 entries"):
         await texts(layout(tmp_path, tar({f"f{number}": "" for number in range(11)})))
 
@@ -129,8 +151,8 @@ async def test_the_image_of_the_platform_is_taken_from_an_index_of_many(tmp_path
 
 async def test_only_what_is_asked_for_is_read_off_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
-    monkeypatch.setattr(rootfs, "CHUNK", 4096)
-    monkeypatch.setattr(rootfs.tempfile, "SpooledTemporaryFile", lambda *_, **__: Spy(written))
+    monkeypatch.setattr(streams, "CHUNK", 4096)
+    monkeypatch.setattr(streams.tempfile, "SpooledTemporaryFile", lambda *_, **__: Spy(written))
     await texts(layout(tmp_path, tar({"data.bin": bytes(1 << 20), "x.py": "print()"})))
     assert sum(written) <= 4096 + 7
 

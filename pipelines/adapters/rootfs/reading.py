@@ -1,22 +1,20 @@
-"""Root file systems of OCI image layouts (image spec 1.1, image-layout.md), read layer by layer as streams; nothing is unpacked."""
+"""Reading: one image from its layout, each layer once."""
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import json
 import os
 import tarfile
-import tempfile
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path, PurePath
-from typing import IO, Any, BinaryIO, Self, cast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, cast
 
-from pipelines.core.audit.judge import Evidence
+from pipelines.adapters.rootfs.streams import Counted, Window, opened, tar
+from pipelines.core.audit.evidence import Evidence
 from pipelines.core.audit.look import Look, Seen
 from pipelines.core.audit.tree import Hostile, Layer, Tree
+from pipelines.core.layer.entries import LayerRefused
 from pipelines.model.audit import Elf, Entry, EntryKind
 from pipelines.model.oci import DOCKER_LIST, INDEX
 from pipelines.ports import Unreadable
@@ -26,32 +24,13 @@ MAX_DOCUMENT = 4 << 20
 MAX_UNPACKED = 128 << 30
 """Bytes that all layers of an image may unpack to."""
 MAX_ENTRIES = 4_000_000
-MAX_HEADER = 1 << 20
-"""Bytes that one extended header of a tar may have: a path and its attributes, not a place to hide gigabytes."""
 MAX_KEPT = 2 << 30
 """Bytes of sources and settings that are kept while an image is audited."""
-IN_MEMORY = 4 << 20
-CHUNK = 1 << 20
 MAX_DEPTH = 4
 """Indexes that may point to one another."""
-_EXTENDED = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 
 
-class LayoutRoots:
-    """Reads layouts on the local disk. `scratch` is where files that are looked at lie for a moment; by default the system's folder for that."""
-
-    def __init__(self, scratch: PurePath | None = None) -> None:
-        self.scratch = str(scratch) if scratch is not None else None
-
-    @asynccontextmanager
-    async def read(self, layout: PurePath, look: Look, platform: str = "linux/amd64") -> AsyncIterator[Evidence]:
-        """See ports.Roots.read."""
-        with ExitStack() as stack:
-            kept = stack.enter_context(tempfile.TemporaryFile(dir=self.scratch))
-            yield await asyncio.to_thread(_Reading(Path(layout), look, kept, self.scratch).all, platform)
-
-
-class _Reading:
+class Reading:
     """One image while it is read."""
 
     def __init__(self, layout: Path, look: Look, kept: IO[bytes], scratch: str | None) -> None:
@@ -73,6 +52,8 @@ class _Reading:
                 tree.stack(self._layer(blob))
             except Hostile as fault:
                 raise Unreadable(f"layer {number} of {self.layout} is refused: {fault}") from None
+            except LayerRefused as fault:
+                raise Unreadable(f"layer {number} of {self.layout} cannot be read: {fault}", fault.fix) from None
             except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError) as fault:
                 raise Unreadable(f"layer {number} of {self.layout} cannot be read: {fault}") from fault
         faults = {path: self.faults[entry.content] for path, entry in tree.entries.items() if entry.content in self.faults}
@@ -87,35 +68,40 @@ class _Reading:
     def _layer(self, blob: Path) -> Layer:
         layer = Layer()
         by_name: dict[str, Entry] = {}
-        with _opened(blob) as raw, _tar(_Counted(self, raw)) as tar:
-            for member in tar:
-                cast("Any", tar).members.clear()  # or it remembers every one
+        with opened(blob) as raw, tar(Counted(raw, self._count)) as archive:
+            for member in archive:
+                cast("Any", archive).members.clear()  # or it remembers every one
                 self.entries += 1
                 if self.entries > MAX_ENTRIES:
                     raise Hostile(f"there are more than {MAX_ENTRIES} entries")
                 name = member.name.strip("/")
-                entry = by_name.get(member.linkname.removeprefix("./").strip("/")) if member.islnk() else self._entry(tar, member)
+                entry = by_name.get(member.linkname.removeprefix("./").strip("/")) if member.islnk() else self._entry(archive, member)
                 if entry is not None:
                     by_name[name.removeprefix("./")] = entry
                     layer.put(name, entry)
         self.kept.flush()
         return layer
 
-    def _entry(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+    def _count(self, size: int) -> None:
+        self.unpacked += size
+        if self.unpacked > MAX_UNPACKED:
+            raise Hostile(f"the layers unpack to more than {MAX_UNPACKED >> 30} GiB")
+
+    def _entry(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         if member.isdir():
             return Entry(EntryKind.FOLDER)
         if member.issym():
             return Entry(EntryKind.LINK, target=member.linkname)
-        stream = tar.extractfile(member) if member.isreg() else None
+        stream = archive.extractfile(member) if member.isreg() else None
         if stream is None:
             return Entry(EntryKind.OTHER)
         self.contents += 1
-        with _Window(stream, member.size, self.scratch) as window:
+        with Window(stream, member.size, self.scratch) as window:
             seen = self.look(member.name.removeprefix("./").strip("/"), member.size, window.at)
             self._take(seen, window, member.size)
         return Entry(EntryKind.FILE, member.size, content=self.contents)
 
-    def _take(self, seen: Seen, window: _Window, size: int) -> None:
+    def _take(self, seen: Seen, window: Window, size: int) -> None:
         if seen.elf is not None:
             self.elves[self.contents] = seen.elf
         if seen.fault:
@@ -162,70 +148,6 @@ class _Reading:
         if not (algorithm.isalnum() and value.isalnum() and value.isascii() and algorithm.isascii()):
             raise Unreadable(f"{self.layout} names a blob by {str(descriptor.get('digest'))[:100]!r}, which is no digest")
         return self.layout / "blobs" / algorithm / value
-
-
-class _Header(tarfile.TarInfo):
-    """A header of a tar that does not have the next one read into memory whatever its size."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        header = super().frombuf(buf, encoding, errors)
-        if header.type in _EXTENDED and header.size > MAX_HEADER:
-            raise Hostile(f"an extended header claims {header.size} bytes")
-        return header
-
-
-class _Counted:
-    """The unpacked bytes of a layer, no more of them than an image may have."""
-
-    def __init__(self, reading: _Reading, stream: BinaryIO) -> None:
-        self.reading, self.stream = reading, stream
-
-    def read(self, size: int) -> bytes:
-        block = self.stream.read(size)
-        self.reading.unpacked += len(block)
-        if self.reading.unpacked > MAX_UNPACKED:
-            raise Hostile(f"the layers unpack to more than {MAX_UNPACKED >> 30} GiB")
-        return block
-
-
-class _Window:
-    """One file of a stream: read as far as somebody asks, kept in memory or, when it is large, on the disk for a moment."""
-
-    def __init__(self, stream: IO[bytes], size: int, scratch: str | None) -> None:
-        self.stream, self.size, self.read = stream, size, 0
-        self.spool = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=scratch)  # noqa: SIM115  closed by __exit__
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.spool.close()
-
-    def at(self, offset: int, size: int) -> bytes:
-        end = min(max(offset, 0) + max(size, 0), self.size)
-        self.spool.seek(0, os.SEEK_END)
-        while self.read < end and (block := self.stream.read(min(CHUNK, max(end - self.read, 4096)))):
-            self.spool.write(block)
-            self.read += len(block)
-        self.spool.seek(min(max(offset, 0), self.read))
-        return self.spool.read(max(0, end - max(offset, 0)))
-
-
-def _tar(stream: _Counted) -> tarfile.TarFile:
-    """A tar that is read from start to end; `read` is all that it asks of its stream."""
-    return tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", tarinfo=_Header, encoding="utf-8", bufsize=CHUNK)
-
-
-def _opened(blob: Path) -> BinaryIO:
-    """A layer's tar, uncompressed. Told by its first bytes: what media types say is not always so."""
-    with blob.open("rb") as file:
-        head = file.read(4)
-    if head.startswith(b"\x1f\x8b"):
-        return cast("BinaryIO", gzip.open(blob, "rb"))
-    if head == b"\x28\xb5\x2f\xfd":
-        raise ValueError("it is compressed with zstd, which this Python cannot read")
-    return blob.open("rb")
 
 
 def _list(value: object) -> list[dict[str, Any]]:
