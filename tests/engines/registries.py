@@ -55,11 +55,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(state: Path, say: Say = lambda _: None) -> tuple[Daemon, str]:
-    """The process, which dies with this one, and its host: `127.0.0.1:5000`. Raises EngineMissing."""
+def start(state: Path, say: Say = lambda _: None, more: str = "") -> tuple[Daemon, str]:
+    """The process, which dies with this one, and its host: `127.0.0.1:5000`. `more` ends its configuration. Raises EngineMissing."""
     port = free_port()
     state.mkdir(parents=True, exist_ok=True)
-    (state / "config.yaml").write_text(CONFIG.format(root=state / "data", port=port))
+    (state / "config.yaml").write_text(CONFIG.format(root=state / "data", port=port) + more)
     daemon = Daemon(state, "registry")
     daemon.start([program(say), "serve", state / "config.yaml"], {"OTEL_TRACES_EXPORTER": "none"}, tied=True)
     deadline = time.monotonic() + START_SECONDS
@@ -74,6 +74,8 @@ def answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=2) as answer:
             return answer.status == 200
+    except urllib.error.HTTPError as refused:
+        return refused.code == 401
     except (urllib.error.URLError, OSError):
         return False
 

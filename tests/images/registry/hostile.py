@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -107,9 +108,9 @@ class Hostile:
 
 
 @asynccontextmanager
-async def hostile() -> AsyncIterator[Hostile]:
+async def hostile(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
     one = Hostile()
-    server = await asyncio.start_server(one.serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(one.serve, "127.0.0.1", port, limit=1 << 20, ssl=tls)
     one.port = server.sockets[0].getsockname()[1]
     try:
         yield one
