@@ -15,6 +15,8 @@ from pipelines.core.tags import fallback_tag
 from pipelines.model.oci import INDEX, Descriptor, Document, Repository
 from pipelines.ports import RegistryFault
 
+MOST = 10_000
+"""What may be attached to one digest."""
 TRIES = 8
 """Rewrites of a list, each undone by another writer, before we give up."""
 
@@ -46,8 +48,8 @@ class Attachments:
                 raise fault(repository.host, ask.doing, refusal(answer.status, answer.kind, answer.body))
             if answer.status != 200 or answer.kind != INDEX:
                 return await self._listed(repository, digest)
-            if answer.is_cut:
-                raise RegistryFault(f"{repository.host} gave a list of more than 4 MiB when asked to {ask.doing}")
+            if answer.is_cut or len(found) > MOST:
+                raise RegistryFault(f"{repository.host} gave a list that is too long when asked to {ask.doing}", f"{MOST} are the most")
             try:
                 found += lists.read_page(answer.body)
             except BadManifest as wrong:

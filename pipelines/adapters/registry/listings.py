@@ -16,6 +16,8 @@ from pipelines.ports import RegistryFault
 
 PAGES = 500
 PAGE = 1000
+MOST = PAGES * PAGE
+"""Tags of one repository."""
 _NEXT = re.compile(r"<([^<>]*)>\s*;[^,]*\brel\s*=\s*\"?next\b", re.IGNORECASE)
 
 
@@ -48,6 +50,8 @@ async def tags(transport: Transport, repository: Repository) -> set[str]:
             raise fault(repository.host, ask.doing, refusal(answer.status, answer.kind, answer.body))
         before = len(found)
         found.update(_tags(repository, answer))
+        if len(found) > MOST:
+            raise RegistryFault(f"{repository} has more than {MOST} tags", "delete some")
         if len(found) == before and answer.headers.get("link"):
             raise RegistryFault(f"{repository.host} gives pages without new tags when asked to {ask.doing}", "ask whoever runs it")
     return found

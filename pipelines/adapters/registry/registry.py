@@ -64,16 +64,20 @@ class OciRegistry:
 
     async def has_blob(self, repository: Repository, digest: str) -> bool:
         """HEAD."""
-        ask = Ask("HEAD", repository, f"blobs/{_digest(digest)}", f"look up the blob {digest} in {repository.path}")
+        return await self._has_blob(repository, digest, "pull")
+
+    async def _has_blob(self, repository: Repository, digest: str, actions: str) -> bool:
+        doing = f"look up the blob {digest} in {repository.path}"
+        ask = Ask("HEAD", repository, f"blobs/{_digest(digest)}", doing, actions=actions)
         answer = await self._transport.ask(ask)
         if answer.status not in (200, 404):
             raise _fault(ask, answer)
         return answer.status == 200
 
     async def push_blob(self, repository: Repository, push: Push) -> bool:
-        """HEAD, then mounts, then an upload."""
-        _digest(push.descriptor.digest)
-        return not await self.has_blob(repository, push.descriptor.digest) and await upload(self._transport, repository, push)
+        """HEAD (with the token of the upload, since some registries hide what is not there from readers), then mounts, then an upload."""
+        there = await self._has_blob(repository, push.descriptor.digest, "pull,push")
+        return not there and await upload(self._transport, repository, push)
 
     async def push_manifest(self, repository: Repository, reference: str, document: Document) -> None:
         """PUT."""

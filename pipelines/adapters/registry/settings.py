@@ -40,7 +40,7 @@ class Pace:
     connect: float = 5.0
     idle: float = 60.0
     """Longest silence in the middle of a transfer."""
-    whole: float = 120.0
+    whole: float = 60.0
     """Longest time for a request that moves no blob."""
     at_once: int = 16
     """Requests in flight to one host, transfers of blobs aside."""
@@ -60,6 +60,7 @@ class Settings:
     authorities: str | None = None
     """A PEM file with certificate authorities beside the system's."""
     proxy: str | None = None
+    """An HTTP proxy for all hosts but loopback."""
     pace: Pace = Pace()
     sleep: Callable[[float], Awaitable[None]] | None = None
     """Instead of asyncio.sleep."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
+from functools import partial
 
 from pipelines.adapters.registry.failures import fault, refusal, unreachable
 from pipelines.adapters.registry.quick import httpx
@@ -14,6 +15,8 @@ from pipelines.model.oci import Descriptor, Repository
 from pipelines.model.reference import PATH
 from pipelines.ports import Push, RegistryFault, Unreachable, WrongDigest
 
+_BEGUN_ANEW = (*PASSING, 404, 416)
+"""Statuses of an upload that another one may not meet: besides the passing ones, sessions that the registry has forgotten or mixed up."""
 MOUNTS = 4
 """Repositories from which a mount is tried."""
 
@@ -88,7 +91,8 @@ async def upload(transport: Transport, repository: Repository, push: Push) -> bo
             _confirmed(repository, push.descriptor, answer)
             return True
         too_large = answer is not None and answer.status == 413 and not in_pieces and push.descriptor.size > pace.chunk
-        if answer and not too_large and (answer.status not in PASSING or attempt == pace.attempts):
+        again = (*_BEGUN_ANEW, 401) if in_pieces else _BEGUN_ANEW  # a piece cannot be sent twice, not even with a new token
+        if answer and not too_large and (answer.status not in again or attempt == pace.attempts):
             raise _refused(repository, push, answer)
         in_pieces, session = in_pieces or too_large, ""
         await transport.wire.rest(repository.host, attempt, answer)
@@ -156,7 +160,9 @@ async def _send_in_pieces(transport: Transport, repository: Repository, push: Pu
                 "Content-Length": str(length),
                 "Content-Range": f"{start}-{start + length - 1}",
             }
-            ask = Ask("PATCH", repository, session, doing, headers, content=lambda length=length: source.take(length), actions="pull,push")  # type: ignore[misc]
+            ask = Ask(
+                "PATCH", repository, session, doing, headers, content=partial(source.take, length), actions="pull,push", repeats=False
+            )
             answer = await transport.send(ask)
             if answer.status != 202:
                 return answer

@@ -39,6 +39,8 @@ class Ask:
     """Other repositories of the host that it reads."""
     follows: bool = True
     """Whether it may be sent elsewhere; only what reads is."""
+    repeats: bool = True
+    """Whether `content` can be had again."""
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -99,7 +101,7 @@ class Transport:
         if url.scheme == "http" and base.scheme == "https" and url.host == base.host and url.port in (None, 80):
             url = url.copy_with(scheme="https", port=base.port)  # a registry behind a proxy that ends TLS and does not say so
         if url.userinfo or _origin(url) != _origin(base):
-            raise RegistryFault(f"{host} wants to {doing} at another place: {printable(location, 120) or 'nowhere'}", "ask whoever runs it")
+            raise RegistryFault(f"{host} wants to {doing} at another place: {_shown(location)}", "ask whoever runs it")
         return str(url)
 
     async def _open(self, ask: Ask) -> httpx.Response | Answer:
@@ -110,7 +112,7 @@ class Transport:
             return response
         offered = challenges(response.headers.get_list("www-authenticate"))
         refused = await self.wire.read(response, ERROR_LIMIT)
-        again = await self._tokens.challenged(host, path, ask.scopes, offered, authorization) if offered else ""
+        again = await self._tokens.challenged(host, path, ask.scopes, offered, authorization) if offered and ask.repeats else ""
         return await self._follow(ask, url, again) if again else refused
 
     async def _follow(self, ask: Ask, url: httpx.URL, authorization: str) -> httpx.Response:
@@ -134,8 +136,7 @@ class Transport:
         is_local = url.scheme == "http" and (hosts.is_loopback(target.host) or _authority(target) in self.settings.plain)
         if location and target.host and not target.userinfo and (target.scheme == "https" or (target.scheme == "http" and is_local)):
             return target
-        shown = printable(location, 120) or "nowhere"
-        raise RegistryFault(f"{ask.repository.host} redirects to {shown} when asked to {ask.doing}", "ask whoever runs it")
+        raise RegistryFault(f"{ask.repository.host} redirects to {_shown(location)} when asked to {ask.doing}", "ask whoever runs it")
 
     def _url(self, ask: Ask) -> httpx.URL:
         repository = ask.repository
@@ -143,7 +144,15 @@ class Transport:
             return httpx.URL(ask.path)
         if not HOST.fullmatch(repository.host) or not PATH.fullmatch(repository.path):
             raise RegistryFault(f"{printable(str(repository), 120)} is no repository")
-        return httpx.URL(f"{hosts.origin(self.settings, repository.host)}/v2/{repository.path}/{ask.path}")
+        try:
+            return httpx.URL(f"{hosts.origin(self.settings, repository.host)}/v2/{repository.path}/{ask.path}")
+        except (httpx.InvalidURL, UnicodeError) as wrong:
+            raise RegistryFault(f"{printable(str(repository), 120)} is no repository: {wrong}") from None
+
+
+def _shown(location: str) -> str:
+    """An address for people, without its query: signatures stand there."""
+    return printable(location.partition("?")[0], 120) or "nowhere"
 
 
 def _authority(url: httpx.URL) -> str:

@@ -12,14 +12,16 @@ from typing import NamedTuple, TypeVar
 
 from pipelines.adapters.registry.failures import unreachable
 from pipelines.adapters.registry.quick import httpx
-from pipelines.adapters.registry.settings import Settings
+from pipelines.adapters.registry.settings import Settings, is_loopback
 
 ERROR_LIMIT = 16 << 10
 """Bytes of an error's body that are read."""
 PASSING = (429, 502, 503, 504)
 """Statuses that another attempt may cure."""
-CONNECTING = 2
-"""Attempts where there is no connection at all: a name or a port that is wrong stays wrong."""
+SILENT = 2
+"""Attempts where nobody answers at all: a name or a port that is wrong stays wrong, and waiting long is done twice at most."""
+_SILENCE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, TimeoutError)
+_PORTS = 65535
 Got = TypeVar("Got")
 Content = Callable[[], AsyncIterator[bytes]]
 
@@ -31,7 +33,6 @@ class Answer(NamedTuple):
     headers: httpx.Headers
     body: bytes = b""
     is_cut: bool = False
-    url: str = ""
 
     @property
     def kind(self) -> str:
@@ -56,7 +57,7 @@ class Wire:
         self.pace = settings.pace
         self._settings = settings
         self._sleep = settings.sleep or asyncio.sleep
-        self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
+        self._transports: dict[tuple[str, bool], httpx.AsyncHTTPTransport] = {}
         self._lanes: dict[str, asyncio.Semaphore] = {}
         self._closed_until: dict[str, float] = {}
 
@@ -67,7 +68,12 @@ class Wire:
         headers = {"User-Agent": "fleetwright", "Accept-Encoding": "identity", **request.headers}
         content = request.content() if request.content else request.body
         sent = httpx.Request(request.method, request.url, headers=headers, content=content, extensions={"timeout": timeout})
-        response = await self._transport(request.url.scheme).handle_async_request(sent)
+        if (request.url.port or 0) > _PORTS:
+            raise httpx.ConnectError(f"there is no port {request.url.port}")
+        try:
+            response = await self._transport(request.url).handle_async_request(sent)
+        except UnicodeError as wrong:  # of the socket library, about names that nobody can have
+            raise httpx.ConnectError(str(wrong)) from wrong
         response.request = sent
         return response
 
@@ -81,7 +87,7 @@ class Wire:
                     break
         finally:
             await response.aclose()
-        return Answer(response.status_code, response.headers, bytes(body[:limit]), len(body) > limit, str(response.request.url))
+        return Answer(response.status_code, response.headers, bytes(body[:limit]), len(body) > limit)
 
     async def patiently(self, host: str, doing: str, attempt: Callable[[], Awaitable[Got]]) -> Got:
         """Attempt until it succeeds or nothing is left to hope for. What it returns is tried again where it has one of PASSING as status."""
@@ -93,7 +99,7 @@ class Wire:
                 async with self._lane(host), asyncio.timeout(self.pace.whole):
                     got = await attempt()
             except (httpx.TransportError, TimeoutError) as why:
-                most = CONNECTING if isinstance(why, httpx.ConnectError | httpx.ConnectTimeout) else self.pace.attempts
+                most = SILENT if isinstance(why, _SILENCE) else self.pace.attempts
                 if number >= min(most, self.pace.attempts) or _is_certificate(why):
                     raise unreachable(host, doing, why) from why
                 await self.rest(host, number)
@@ -131,13 +137,15 @@ class Wire:
     def _lane(self, host: str) -> asyncio.Semaphore:
         return self._lanes.setdefault(host, asyncio.Semaphore(self.pace.at_once))
 
-    def _transport(self, scheme: str) -> httpx.AsyncHTTPTransport:
-        """One for each scheme: reading the system's certificates takes 20 ms, which plain loopback can do without."""
-        if scheme not in self._transports:
+    def _transport(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+        """One for each scheme: reading the system's certificates takes 20 ms, which plain loopback can do without. A proxy is for others."""
+        key = url.scheme, is_loopback(url.host)
+        if key not in self._transports:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=self.pace.at_once)
-            verify = self._certificates() if scheme == "https" else False
-            self._transports[scheme] = httpx.AsyncHTTPTransport(verify=verify, limits=limits, proxy=self._settings.proxy, trust_env=False)
-        return self._transports[scheme]
+            verify = self._certificates() if url.scheme == "https" else False
+            proxy = None if key[1] else self._settings.proxy
+            self._transports[key] = httpx.AsyncHTTPTransport(verify=verify, limits=limits, proxy=proxy, trust_env=False)
+        return self._transports[key]
 
     def _certificates(self) -> ssl.SSLContext:
         context = ssl.create_default_context()

@@ -715,3 +715,54 @@ async def test_repository_with_a_strange_name_reaches_no_registry(bad, ours):
         with pytest.raises(RegistryFault, match="no repository"):
             await ours.head(Repository(bad.host, path), "v1")
     assert not bad.seen
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "[::1", "EXAMPLE", "a@b", "evil.example/path", ""])
+async def test_host_that_is_none_is_a_fault(ours, host):
+    with pytest.raises(RegistryFault, match="no repository"):
+        await ours.head(Repository(host, "acme/app"), "v1")
+
+
+@pytest.mark.parametrize("target", ["https://127.0.0.1:99999/", "https://" + "x" * 64 + ".example/", "http://127.0.0.1:99999/"])
+async def test_redirect_to_what_no_machine_can_be_is_a_fault(bad, ours, target):
+    bad.play = lambda _: Reply(307, [("Location", target)])
+    with pytest.raises(RegistryFault):
+        await ours.manifest(app(bad), "v1")
+    bad.play = lambda _: challenge(f'Bearer realm="{target}"')
+    with pytest.raises(RegistryFault):
+        await ours.manifest(app(bad), "v1")
+
+
+async def test_upload_that_the_registry_forgot_is_begun_anew(bad, ours):
+    stored, forgets = taking(bad), [1]
+    inner = bad.play
+    bad.play = lambda seen: (
+        Reply(404, body=errors("BLOB_UPLOAD_UNKNOWN", "which?")) if seen.method == "PUT" and forgets and forgets.pop() else inner(seen)
+    )
+    assert await ours.push_blob(app(bad), push_of(b"layer"))
+    assert stored == {digest(b"layer"): b"layer"}
+
+
+async def test_piece_whose_token_ran_out_is_not_sent_twice(bad):
+    registry = OciRegistry(Settings(KnownLogins({bad.host: Login("robot", SECRET)}), pace=replace(SOON, chunk=1000)))
+    stored, body, expired = taking(bad), bytes(range(256)) * 9, [1]
+    inner = bad.play
+
+    def play(seen: Seen) -> Reply:
+        if seen.login != BASIC or (seen.method == "PATCH" and len(bad.asked("PATCH")) == 2 and expired and expired.pop()):
+            return challenge("Basic realm=x")
+        return Reply(413) if seen.method == "PUT" and seen.body else inner(seen)
+
+    bad.play = play
+    assert await registry.push_blob(app(bad), push_of(body))
+    assert stored == {digest(body): body}
+    await registry.close()
+
+
+async def test_many_more_tags_than_anybody_has_are_refused(bad, ours, monkeypatch):
+    monkeypatch.setattr("pipelines.adapters.registry.listings.MOST", 5)
+    bad.play = lambda seen: Reply(
+        200, [("Link", f'</v2/acme/app/tags/list?last={len(bad.seen)}>; rel="next"')], b'{"tags":["t%d"]}' % len(bad.seen)
+    )
+    with pytest.raises(RegistryFault, match="more than 5 tags"):
+        await ours.tags(app(bad))
