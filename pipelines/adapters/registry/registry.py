@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from pipelines.adapters.registry import attachments, listings
+from pipelines.adapters.registry.downloads import download
 from pipelines.adapters.registry.failures import fault, printable, refusal
 from pipelines.adapters.registry.settings import Settings
-from pipelines.adapters.registry.transfers import download, upload
 from pipelines.adapters.registry.transport import Ask, Transport
+from pipelines.adapters.registry.uploads import upload
 from pipelines.adapters.registry.wire import Answer
 from pipelines.core.manifest import INDEXES, LIMIT, MANIFESTS, BadManifest, media_type, parse
 from pipelines.core.tally import digest_of

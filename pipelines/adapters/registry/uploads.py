@@ -1,16 +1,15 @@
-"""Blobs in both directions, as streams of constant memory whose last piece moves only when digest and size are right."""
+"""Sends blobs, as streams of constant memory: mounted where they are already, else in one piece, else in several."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from functools import partial
 
-from pipelines.adapters.registry.failures import fault, refusal, unreachable
-from pipelines.adapters.registry.quick import httpx
+from pipelines.adapters.registry.failures import fault, refusal
+from pipelines.adapters.registry.streams import checked
 from pipelines.adapters.registry.transport import Ask, Transport
 from pipelines.adapters.registry.wire import PASSING, Answer
-from pipelines.core.tally import Tally
 from pipelines.model.oci import Descriptor, Repository
 from pipelines.model.reference import PATH
 from pipelines.ports import Push, RegistryFault, Unreachable, WrongDigest
@@ -19,58 +18,6 @@ _BEGUN_ANEW = (*PASSING, 404, 416)
 """Statuses of an upload that another one may not meet: besides the passing ones, sessions that the registry has forgotten or mixed up."""
 MOUNTS = 4
 """Repositories from which a mount is tried."""
-
-
-async def checked(chunks: AsyncIterator[bytes], descriptor: Descriptor, what: str) -> AsyncGenerator[bytes]:
-    """The same bytes, one piece late; WrongDigest instead of the last one where they are not what the descriptor says."""
-    tally, held = Tally(descriptor), b""
-    try:
-        async for chunk in chunks:
-            tally.add(chunk)
-            if tally.overflow:
-                break
-            if held:
-                yield held
-            held = chunk
-    finally:
-        if isinstance(chunks, AsyncGenerator):
-            await chunks.aclose()
-    if tally.complaint:
-        raise WrongDigest(f"{what} {descriptor.digest}: {tally.complaint}", "nothing of it was used")
-    if held:
-        yield held
-
-
-async def download(transport: Transport, repository: Repository, descriptor: Descriptor) -> AsyncGenerator[bytes]:
-    """A blob. A connection that is cut is resumed where it broke."""
-    async for piece in checked(_pieces(transport, repository, descriptor), descriptor, f"{repository} sent as"):
-        yield piece
-
-
-async def _pieces(transport: Transport, repository: Repository, descriptor: Descriptor) -> AsyncIterator[bytes]:
-    pace, host, doing = transport.wire.pace, repository.host, f"read the blob {descriptor.digest} of {repository.path}"
-    done = 0
-    for attempt in range(1, pace.attempts + 1):
-        headers = {"Range": f"bytes={done}-"} if done else {}
-        response = await transport.stream(Ask("GET", repository, f"blobs/{descriptor.digest}", doing, headers))
-        if isinstance(response, Answer):
-            raise fault(host, doing, refusal(response.status, response.kind, response.body))
-        skip = done if response.status_code == 200 else 0  # it does not do ranges; were it lying, the digest would tell
-        try:
-            async for piece in response.aiter_raw():
-                fresh = piece[skip:]
-                skip -= len(piece) - len(fresh)
-                done += len(fresh)
-                if fresh:
-                    yield fresh
-        except httpx.TransportError as why:
-            if attempt == pace.attempts:
-                raise unreachable(host, doing, why) from why
-            await transport.wire.rest(host, attempt)
-        else:
-            return
-        finally:
-            await response.aclose()
 
 
 async def upload(transport: Transport, repository: Repository, push: Push) -> bool:
