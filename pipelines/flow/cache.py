@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from pipelines.core.tags import key_tag
 from pipelines.flow.mirror import mirror
+from pipelines.flow.reading import read_document
 from pipelines.model.oci import Pinned, Repository
 from pipelines.ports import Registry, RegistryFault, WrongDigest
+
+LONGER = 2.0
+"""Times as long as our own reading and writing of a tag took, before we look what stands there."""
+WRITES = 2
+"""Times that a tag is written: again only where what came in between cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +63,28 @@ async def take(registry: Registry, hit: Hit, into: Repository) -> Pinned | Miss:
 async def settle(registry: Registry, made: Pinned, cache: Repository, key: str) -> Settled:
     """Put a published image under its key, unless another stands there; then that one is taken, and counts. Raises RegistryFault.
 
-    Registries have no compare-and-set: the tag is read before and after, and what stands there in the end is what counts.
+    Registries have no compare-and-set: the tag is read right before it is written, and again later than anybody who read it before us
+    is likely to write. What stands there then is what counts. This also mends an entry of the same digest that lost a blob.
     """
-    for attempt in range(2):
-        before = await look_up(registry, cache, key)
-        if isinstance(before, Hit) and before.pinned.digest != made.digest:
-            taken = await take(registry, before, made.repository)
-            if isinstance(taken, Pinned):
-                return Settled(taken, is_ours=False)
-        elif attempt:
-            break
-        await _put(registry, made, cache, key)
-    return Settled(made, is_ours=True)
+    stands = await _stands(registry, made, cache, key)
+    if stands in (None, made):
+        document, clock = await read_document(registry, made.repository, made.digest), asyncio.get_running_loop().time
+        await mirror(registry, made, cache)
+        for _ in range(WRITES):
+            began = clock()
+            if stands := await _stands(registry, made, cache, key):
+                break
+            await registry.push_manifest(cache, key_tag(key), document)
+            await asyncio.sleep(LONGER * (clock() - began))
+        else:
+            stands = await _stands(registry, made, cache, key)
+    return Settled(stands or made, is_ours=stands in (None, made))
 
 
-async def _put(registry: Registry, made: Pinned, cache: Repository, key: str) -> None:
-    """All of the image, then the tag; this also mends an entry of the same digest that lost a blob."""
-    await mirror(registry, made, cache)
-    document = await registry.manifest(cache, made.digest)
-    if document is None:
-        raise RegistryFault(f"{cache}@{made.digest} is gone as soon as it was pushed", "does something clean up there?", status=404)
-    await registry.push_manifest(cache, key_tag(key), document)
+async def _stands(registry: Registry, made: Pinned, cache: Repository, key: str) -> Pinned | None:
+    """The image under the key, in the image's own repository now; None where there is none that can be used."""
+    found = await look_up(registry, cache, key)
+    if isinstance(found, Miss):
+        return None
+    taken = made if found.pinned.digest == made.digest else await take(registry, found, made.repository)
+    return taken if isinstance(taken, Pinned) else None

@@ -17,6 +17,8 @@ from pipelines.ports import RegistryFault
 
 MOST = 10_000
 """What may be attached to one digest."""
+LONGER = 2.0
+"""Times as long as our own reading and writing took, before we look whether it stands."""
 TRIES = 8
 """Rewrites of a list, each undone by another writer, before we give up."""
 
@@ -69,11 +71,15 @@ class Attachments:
             await self._enlist(repository, digest, entry)
 
     async def _enlist(self, repository: Repository, digest: str, entry: Descriptor) -> None:
-        """Registries have no compare-and-set: write, look whether it stood, and write again where another writer took it away."""
-        tag = fallback_tag(digest)
+        """Registries have no compare-and-set: write, look whether it stands, and write again where another writer took it away.
+
+        One who read the list before we wrote will write about as long after as we took ourselves: so the look comes later than that.
+        """
+        tag, clock = fallback_tag(digest), asyncio.get_running_loop().time
         for attempt in range(TRIES):
             if attempt > 1:
                 await self._transport.wire.rest(repository.host, attempt)  # or two writers would undo each other in step
+            began = clock()
             known = await self._manifests.manifest(repository, tag)
             try:
                 wanted = lists.joined(known, entry)
@@ -82,6 +88,7 @@ class Attachments:
             if wanted is None:
                 return
             await self._manifests.put(repository, tag, wanted)
+            await self._transport.wire.sleep(LONGER * (clock() - began))
         if entry.digest not in {one.digest for one in await self._listed(repository, digest)}:
             raise RegistryFault(
                 f"{repository}:{tag} was rewritten by others {TRIES} times while {entry.digest} was to be listed", "try again"

@@ -56,7 +56,7 @@ class Wire:
     def __init__(self, settings: Settings) -> None:
         self.pace = settings.pace
         self._settings = settings
-        self._sleep = settings.sleep or asyncio.sleep
+        self.sleep = settings.sleep or asyncio.sleep
         self._transports: dict[tuple[str, bool], httpx.AsyncHTTPTransport] = {}
         self._lanes: dict[str, asyncio.Semaphore] = {}
         self._closed_until: dict[str, float] = {}
@@ -121,7 +121,7 @@ class Wire:
         if answer and answer.status == 429:
             self._closed_until[host] = asyncio.get_running_loop().time() + pause
         else:
-            await self._sleep(pause)
+            await self.sleep(pause)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -132,7 +132,7 @@ class Wire:
     async def _wait_for_turn(self, host: str) -> None:
         left = self._closed_until.get(host, 0.0) - asyncio.get_running_loop().time()
         if left > 0:
-            await self._sleep(left)
+            await self.sleep(left)
 
     def _lane(self, host: str) -> asyncio.Semaphore:
         return self._lanes.setdefault(host, asyncio.Semaphore(self.pace.at_once))

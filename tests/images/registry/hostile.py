@@ -58,6 +58,7 @@ class Hostile:
         self.swallow: int | None = None
         """Hang up after so many bytes of a request's body."""
         self.port = 0
+        self.writers: set[asyncio.StreamWriter] = set()
 
     @property
     def host(self) -> str:
@@ -67,10 +68,12 @@ class Hostile:
         return [one for one in self.seen if one.method == method and part in one.target]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.add(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError, ValueError):
             while (seen := await self._read(reader)) and await self._answer(seen, writer):
                 pass
         writer.close()
+        self.writers.discard(writer)
 
     async def _read(self, reader: asyncio.StreamReader) -> Seen | None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -116,4 +119,7 @@ async def hostile(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIter
         yield one
     finally:
         server.close()
+        for writer in tuple(one.writers):
+            writer.close()
+        await asyncio.sleep(0)
         await server.wait_closed()
