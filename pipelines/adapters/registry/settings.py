@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 HUB = "docker.io"
 HUB_SERVER = "registry-1.docker.io"
+DOORS: Mapping[str, tuple[str, str]] = {
+    "ghcr.io": ("https://ghcr.io/token", "ghcr.io"),
+    HUB: ("https://auth.docker.io/token", "registry.docker.io"),
+}
+"""Token server and service of hosts where everybody needs a token: knowing them saves the request that would be refused first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Settings:
     """A PEM file with certificate authorities beside the system's."""
     proxy: str | None = None
     """An HTTP proxy for all hosts but loopback."""
+    doors: Mapping[str, tuple[str, str]] = field(default_factory=lambda: DOORS)
+    """What is thought of hosts before they have said it; what they say counts."""
     pace: Pace = Pace()
     sleep: Callable[[float], Awaitable[None]] | None = None
     """Instead of asyncio.sleep."""

@@ -54,7 +54,20 @@ class Tokens:
     async def header(self, host: str, path: str, scopes: Scopes) -> str:
         """What to send at once; empty while the host has never demanded anything."""
         door = self._door(host)
+        if door.challenge is None and host in self._settings.doors:
+            return await self._guess(host, path, scopes)
         return await self._answer(host, path, scopes, door.challenge, "") if door.challenge else ""
+
+    async def _guess(self, host: str, path: str, scopes: Scopes) -> str:
+        """A token from where the host is thought to send everybody; what is wrong with that, the host will say."""
+        realm, service = self._settings.doors[host]
+        challenge = Challenge("bearer", {"realm": realm, "service": service})
+        try:
+            return await self._bearer(host, path, scopes, challenge, "")
+        except Unreachable:
+            raise
+        except RegistryFault:
+            return ""
 
     async def challenged(self, host: str, path: str, scopes: Scopes, offered: Iterable[Challenge], refused: str) -> str:
         """What to send after a 401 to `refused`; empty when there is nothing else to try."""

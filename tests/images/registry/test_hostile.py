@@ -100,6 +100,26 @@ async def test_second_request_brings_its_token_at_once(bad, ours):
     assert len(bad.seen) == before + 1
 
 
+async def test_host_whose_token_server_is_known_is_not_asked_for_it(bad):
+    image = Image()
+    registry = OciRegistry(Settings(KnownLogins({}), doors={bad.host: (f"http://{bad.host}/token", "reg")}, pace=SOON))
+    TokenServer(bad, found(image))
+    assert await registry.head(app(bad), "v1") == image.descriptor
+    assert await registry.head(app(bad), "v2") == image.descriptor
+    assert [one.path for one in bad.seen] == ["/token", "/v2/acme/app/manifests/v1", "/v2/acme/app/manifests/v2"]
+    await registry.close()
+
+
+async def test_host_that_moved_its_token_server_says_so(bad):
+    image = Image()
+    registry = OciRegistry(Settings(KnownLogins({}), doors={bad.host: (f"http://{bad.host}/old", "reg")}, pace=SOON))
+    server = TokenServer(bad, found(image))
+    bad.play = lambda seen: Reply(404) if seen.path == "/old" else server.play(seen)
+    assert await registry.head(app(bad), "v1") == image.descriptor
+    assert [one.path for one in bad.seen] == ["/old", "/v2/acme/app/manifests/v1", "/token", "/v2/acme/app/manifests/v1"]
+    await registry.close()
+
+
 async def test_token_that_is_refused_is_fetched_anew(bad, ours):
     image = Image()
     server = TokenServer(bad, found(image))

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.image_config import decode_config
@@ -125,6 +125,7 @@ def test_json_that_is_nested_too_deep_is_refused():
         read(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
 
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
