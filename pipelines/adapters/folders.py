@@ -32,7 +32,7 @@ class Folder:
 
     async def source(self, descriptor: Descriptor) -> AsyncIterator[bytes]:
         """The bytes of one blob, 1 MiB at a time; raises OSError."""
-        with await asyncio.to_thread(self._path(descriptor).open, "rb") as file:
+        with self._path(descriptor).open("rb") as file:
             while piece := await asyncio.to_thread(file.read, PIECE):
                 yield piece
 

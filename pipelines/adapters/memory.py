@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from pipelines.core import referrers as lists
@@ -67,8 +68,9 @@ class MemoryRegistry:
                 self._shelf(repository).blobs[digest] = self.shelves[source].blobs[digest]
                 return False
         body = bytearray()
-        async for chunk in push.chunks():
-            body += chunk
+        async with _closing(push.chunks()) as chunks:
+            async for chunk in chunks:
+                body += chunk
         _check(push.descriptor, bytes(body), "what should be uploaded as")
         self._shelf(repository).blobs[digest] = bytes(body)
         return True
@@ -131,6 +133,16 @@ class MemoryRegistry:
 
     def _shelf(self, repository: Repository) -> Shelf:
         return self.shelves.setdefault(repository, Shelf())
+
+
+@asynccontextmanager
+async def _closing(chunks: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """What was begun is ended, even where the task is cancelled between two pieces."""
+    try:
+        yield chunks
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
 
 
 def _check(descriptor: Descriptor, body: bytes, what: str) -> None:

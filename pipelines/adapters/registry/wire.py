@@ -6,7 +6,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, TypeVar
 
@@ -74,6 +74,9 @@ class Wire:
             response = await self._transport(request.url).handle_async_request(sent)
         except UnicodeError as wrong:  # of the socket library, about names that nobody can have
             raise httpx.ConnectError(str(wrong)) from wrong
+        finally:
+            if isinstance(content, AsyncGenerator):
+                await content.aclose()
         response.request = sent
         return response
 

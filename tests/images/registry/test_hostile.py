@@ -173,6 +173,9 @@ async def test_wrong_password_is_denied_after_one_try(bad, ours):
         await ours.head(app(bad), "v1")
     assert len(bad.seen) == 2
     assert "log in" in denied.value.fix
+    with pytest.raises(Denied):
+        await ours.head(app(bad), "v1")
+    assert len(bad.seen) == 3, "a login that was refused is not sent twice"
 
 
 @pytest.mark.parametrize("header", ["Negotiate", "", "Digest realm=x", '="'])
@@ -474,6 +477,15 @@ async def test_redirect_of_a_blob_loses_the_login(bad, other, ours):
     assert other.seen[0].target == "/storage?signature=x%2Fy"
 
 
+async def test_token_server_that_the_target_of_a_redirect_names_gets_no_login(bad, other, ours):
+    leads = challenge(f'Bearer realm="http://{other.host}/token"')
+    other.play = lambda seen: Reply(200, body=b'{"token":"x"}') if seen.path == "/token" else leads
+    bad.play = lambda _: Reply(307, [("Location", f"http://{other.host}/storage")])
+    with pytest.raises(Denied):
+        await gather(ours.blob(app(bad), described(b"x")))
+    assert [one.path for one in other.seen] == ["/storage"]
+
+
 async def test_login_that_the_target_of_a_redirect_asks_for_is_not_given(bad, other, ours):
     other.play = lambda _: challenge("Basic realm=x")
     bad.play = lambda seen: Reply(307, [("Location", f"http://{other.host}/")]) if seen.login else challenge("Basic realm=x")
@@ -764,18 +776,21 @@ async def test_upload_that_the_registry_forgot_is_begun_anew(bad, ours):
 
 
 async def test_piece_whose_token_ran_out_is_not_sent_twice(bad):
-    registry = OciRegistry(Settings(KnownLogins({bad.host: Login("robot", SECRET)}), pace=replace(SOON, chunk=1000)))
+    registry = OciRegistry(Settings(KnownLogins({}), pace=replace(SOON, chunk=1000)))
     stored, body, expired = taking(bad), bytes(range(256)) * 9, [1]
-    inner = bad.play
+    inner, gate = bad.play, TokenServer(bad, Reply(404))
 
     def play(seen: Seen) -> Reply:
-        if seen.login != BASIC or (seen.method == "PATCH" and len(bad.asked("PATCH")) == 2 and expired and expired.pop()):
-            return challenge("Basic realm=x")
+        if seen.method == "PATCH" and len(bad.asked("PATCH")) == 2 and expired.pop():
+            gate.valid = "another"
+        if seen.path == "/token" or seen.login != f"Bearer {gate.valid}":
+            return gate.play(seen)
         return Reply(413) if seen.method == "PUT" and seen.body else inner(seen)
 
     bad.play = play
     assert await registry.push_blob(app(bad), push_of(body))
     assert stored == {digest(body): body}
+    assert [one.headers["content-range"] for one in bad.asked("PATCH")] == ["0-999", "1000-1999", "0-999", "1000-1999", "2000-2303"]
     await registry.close()
 
 
