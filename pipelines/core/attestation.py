@@ -12,9 +12,11 @@ from typing import Any
 import orjson
 
 from pipelines.core.decode import decode, digest, inner, items, text, unbase64
-from pipelines.core.signature import KEY, PREDICATE_TYPE, SIGNATURE, STATEMENT, digest_of
-from pipelines.model.oci import EMPTY, MANIFEST, Descriptor, Document, Pinned
-from pipelines.model.trust import DSSE, IN_TOTO, SBOM, VERDICT, Envelope, Malformed, Signed, Statement, VerdictClaim
+from pipelines.core.manifest import encode
+from pipelines.core.signature import KEY, PREDICATE_TYPE, SIGNATURE, STATEMENT
+from pipelines.core.tally import digest_of
+from pipelines.model.oci import EMPTY, Descriptor, Document, ImageManifest, Pinned
+from pipelines.model.trust import DSSE, IN_TOTO, SBOM, VERDICT, Envelope, Malformed, Statement, VerdictClaim
 from reconciler.model.canonical import dumps
 
 _TYPE = "https://in-toto.io/Statement/v1"
@@ -96,33 +98,22 @@ def read_envelope(data: bytes) -> Envelope:
     return Envelope(IN_TOTO, unbase64(text(value, "payload", what), what), signatures)
 
 
-def attestation_layer(data: bytes, payload: bytes, predicate_type: str, key: str) -> Signed:
+def attestation_layer(data: bytes, payload: bytes, predicate_type: str, key: str) -> Descriptor:
     """The layer for an envelope and the payload in it. cosign wants the signature's annotation there, and empty."""
-    return Signed(
-        DSSE, digest_of(data), len(data), {SIGNATURE: "", PREDICATE_TYPE: predicate_type, STATEMENT: digest_of(payload), KEY: key}
-    )
+    notes = {SIGNATURE: "", PREDICATE_TYPE: predicate_type, STATEMENT: digest_of(payload), KEY: key}
+    return Descriptor(DSSE, digest_of(data), len(data), notes)
 
 
-def referrer(subject: Descriptor, layer: Descriptor, artifact_type: str, notes: Mapping[str, str]) -> Document:
+def referrer(subject: Descriptor, blob: Descriptor, notes: Mapping[str, str]) -> Document:
     """A manifest that attaches one blob to an image (image spec 1.1, manifest.md, "Guidelines for Artifact Usage").
 
-    The empty configuration `{}` must be in the repository, too: `NOTHING`.
+    The empty configuration `NOTHING` must be in the repository, too.
     """
-    body = dumps({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "artifactType": artifact_type,
-        "config": {"mediaType": EMPTY, "digest": digest_of(NOTHING), "size": len(NOTHING)},
-        "layers": [_short(layer)],
-        "subject": _short(subject),
-        **({"annotations": dict(notes)} if notes else {}),
-    })  # fmt: skip
-    return Document(MANIFEST, digest_of(body), body)
+    nothing = Descriptor(EMPTY, digest_of(NOTHING), len(NOTHING))
+    about = Descriptor(subject.media_type, subject.digest, subject.size)
+    layer = Descriptor(blob.media_type, blob.digest, blob.size)
+    return encode(ImageManifest(nothing, (layer,), artifact_type=blob.media_type, subject=about, annotations=notes))
 
 
 NOTHING = b"{}"
 """The empty configuration of an artifact."""
-
-
-def _short(one: Descriptor) -> dict[str, Any]:
-    return {"mediaType": one.media_type, "digest": one.digest, "size": one.size}

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from pipelines.core.attestation import LIMIT, pae, read_envelope, read_statement, verdict_claim
-from pipelines.core.decode import decode, items
 from pipelines.core.signature import (
     KEY,
     PREDICATE_TYPE,
     STATEMENT,
     attestation_tag,
-    descriptor,
-    digest_of,
     read_layers,
     signature_of,
     signature_tag,
     signed_digest,
 )
+from pipelines.core.tally import digest_of
+from pipelines.flow.each import each
 from pipelines.flow.trusted import Signature, Trusted, signer
-from pipelines.model.oci import Repository
+from pipelines.model.oci import Descriptor, Repository
 from pipelines.model.trust import (
     CYCLONEDX,
     DSSE,
@@ -33,7 +31,6 @@ from pipelines.model.trust import (
     Malformed,
     OtherDigest,
     Refused,
-    Signed,
     Subject,
     Tampered,
     Unattested,
@@ -49,7 +46,7 @@ from pipelines.ports import Registry, RegistryFault, WrongDigest
 TOGETHER = 8
 """Images that are verified at the same time."""
 _PAYLOAD = 1 << 20
-_MANIFEST = 4 << 20
+_GONE = 404
 _MOST = 20
 """SBOMs of one image that are looked at."""
 _WORTH = (Expired, Early, OtherDigest, Tampered, WrongKey, Unattested, Unsigned)
@@ -60,17 +57,9 @@ async def verify(
     registry: Registry, subjects: Iterable[Subject], keys: Sequence[Trusted], today: date, together: int = TOGETHER
 ) -> Mapping[Subject, Verification]:
     """What is to be said of each subject. Never raises for what a registry does: no answer is Unchecked."""
-    turn = asyncio.Semaphore(together)
     check = _Check(registry, keys, today)
-
-    async def one(subject: Subject) -> Verification:
-        async with turn:
-            return await check.subject(subject)
-
     asked = tuple(dict.fromkeys(subjects))
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(subject)) for subject in asked]
-    return {subject: task.result() for subject, task in zip(asked, tasks, strict=True)}
+    return dict(zip(asked, await each(asked, check.subject, together), strict=True))
 
 
 class _Failed(Exception):
@@ -171,36 +160,37 @@ class _Check:
         repository = subject.at.repository
         listed = [one for one in await self._registry.referrers(repository, subject.at.digest) if one.artifact_type == CYCLONEDX]
         for one in listed[:_MOST]:
-            document = await self._registry.manifest(repository, one.digest)
-            if document and claim.sbom in _named(document.body) and await self._registry.has_blob(repository, claim.sbom):
+            if claim.sbom in await self._named(repository, one.digest) and await self._registry.has_blob(repository, claim.sbom):
                 return
         raise _Failed(Unattested("the SBOM that was judged"))
 
-    async def _layers(self, repository: Repository, tag: str, media_type: str) -> list[Signed]:
+    async def _named(self, repository: Repository, reference: str) -> frozenset[str]:
+        """The digests of the layers of a manifest; none of one that cannot be read."""
+        document = await self._registry.manifest(repository, reference)
+        try:
+            return frozenset(layer.digest for layer in read_layers(document)) if document else frozenset()
+        except Malformed:
+            return frozenset()
+
+    async def _layers(self, repository: Repository, tag: str, media_type: str) -> list[Descriptor]:
         document = await self._registry.manifest(repository, tag)
         try:
             return [layer for layer in read_layers(document) if layer.media_type == media_type] if document else []
         except Malformed as bad:
             raise _Failed(Tampered(str(bad))) from None
 
-    async def _blob(self, repository: Repository, layer: Signed, limit: int) -> bytes:
+    async def _blob(self, repository: Repository, layer: Descriptor, limit: int) -> bytes:
+        """The bytes of a layer. Raises Malformed for one that is too large, or gone."""
         if layer.size > limit:
             raise Malformed(f"{layer.digest[:19]} is larger than {limit >> 10} KiB")
-        return await _all(self._registry.blob(repository, descriptor(layer)))
+        try:
+            return b"".join([chunk async for chunk in self._registry.blob(repository, layer)])
+        except RegistryFault as fault:
+            if fault.status == _GONE:
+                raise Malformed(f"{layer.digest[:19]} is named there and gone") from None
+            raise
 
 
 def _telling(failures: Sequence[Verification]) -> Verification:
     """The failure that tells most."""
     return min(failures, key=lambda one: _WORTH.index(type(one)) if type(one) in _WORTH else len(_WORTH))
-
-
-def _named(body: bytes) -> frozenset[str]:
-    """The digests of the layers of a manifest; none of one that cannot be read."""
-    try:
-        return frozenset(str(one.get("digest")) for one in items(decode(body, "the manifest", _MANIFEST), "layers", "the manifest", _MOST))
-    except Malformed:
-        return frozenset()
-
-
-async def _all(chunks: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in chunks])

@@ -26,16 +26,6 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """One layer of a manifest of signatures or attestations (cosign, SIGNATURE_SPEC.md)."""
-
-    media_type: str
-    digest: str
-    size: int
-    annotations: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Envelope:
     """A DSSE envelope: what was signed, and (key id, signature) pairs. A key id is a hint that anybody can write."""
 

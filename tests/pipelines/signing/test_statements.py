@@ -21,7 +21,8 @@ from pipelines.core.attestation import (
     verdict_statement,
 )
 from pipelines.core.provenance import Dependency, Provenance, provenance_statement, read_provenance, without_credentials
-from pipelines.core.signature import digest_of, payload, signed_digest
+from pipelines.core.signature import payload, signed_digest
+from pipelines.core.tally import digest_of
 from pipelines.model.oci import Pinned, Repository
 from pipelines.model.trust import IN_TOTO, Malformed
 from tests.pipelines.signing.scene import SBOM, verdict

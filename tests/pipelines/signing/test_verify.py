@@ -10,11 +10,13 @@ import orjson
 import pytest
 
 from pipelines.core.attestation import attestation_layer, envelope, pae, statement, verdict_statement
-from pipelines.core.signature import attestation_tag, digest_of, holder, payload, signature_layer, signature_tag
+from pipelines.core.signature import attestation_tag, holder, payload, signature_layer, signature_tag
+from pipelines.core.tally import digest_of
 from pipelines.flow.sign import sign
 from pipelines.flow.verify import verify
-from pipelines.model.oci import MANIFEST, Document, Pinned
+from pipelines.model.oci import Pinned
 from pipelines.model.trust import (
+    CYCLONEDX,
     IN_TOTO,
     PROVENANCE,
     VERDICT,
@@ -64,19 +66,19 @@ async def test_a_refused_build_is_no_pass_however_well_it_is_signed(shelf):
 
 async def test_a_manifest_that_is_gone_is_absent(shelf):
     subject = await signed(shelf)
-    del shelf.manifests[subject.at.digest]
+    await shelf.delete(HOME, subject.at.digest)
     assert await found(shelf, subject) == Absent()
 
 
 async def test_another_manifest_under_the_digest_is_tampered(shelf):
     subject = await signed(shelf)
-    shelf.manifests[subject.at.digest] = Document(MANIFEST, subject.at.digest, b"{}")
+    shelf.forge(subject.at.digest, b"{}")
     assert isinstance(await found(shelf, subject), Tampered)
 
 
 async def test_without_a_signature_it_is_unsigned(shelf):
     subject = await signed(shelf)
-    del shelf.manifests[signature_tag(subject.at.digest)]
+    await shelf.delete(HOME, signature_tag(subject.at.digest))
     assert await found(shelf, subject) == Unsigned()
 
 
@@ -130,13 +132,13 @@ async def test_a_key_listed_twice_counts_on_the_days_of_both(shelf):
 
 async def test_a_signature_copied_from_another_image_is_told_as_that(shelf):
     subject, other = await signed(shelf), await signed(shelf, "other")
-    shelf.manifests[signature_tag(subject.at.digest)] = shelf.manifests[signature_tag(other.at.digest)]
+    shelf.forged[signature_tag(subject.at.digest)] = shelf.at(signature_tag(other.at.digest))
     assert await found(shelf, subject) == OtherDigest("signature", other.at.digest)
 
 
 async def test_a_verdict_copied_from_another_image_is_told_as_that(shelf):
     subject, other = await signed(shelf), await signed(shelf, "other")
-    shelf.manifests[attestation_tag(subject.at.digest)] = shelf.manifests[attestation_tag(other.at.digest)]
+    shelf.forged[attestation_tag(subject.at.digest)] = shelf.at(attestation_tag(other.at.digest))
     assert await found(shelf, replace(subject, verdict="")) == OtherDigest("verdict", other.at.digest)
     assert await found(shelf, subject) == Unattested("the gate's verdict")
 
@@ -144,7 +146,7 @@ async def test_a_verdict_copied_from_another_image_is_told_as_that(shelf):
 async def test_an_altered_payload_is_tampered(shelf):
     subject, other = await signed(shelf), shelf.image("evil")
     said = payload(HOME, other.digest)
-    shelf.blobs[digest_of(said)] = said
+    shelf.lay(said)
     edited(shelf, signature_tag(subject.at.digest), digest=digest_of(said), size=len(said))
     assert await found(shelf, subject) == Tampered("the signature is not what a trusted key signed")
 
@@ -155,9 +157,18 @@ async def test_a_blob_that_is_not_its_digest_is_tampered(shelf):
     assert isinstance(await found(shelf, subject), Tampered)
 
 
+@pytest.mark.parametrize("tag", [signature_tag, attestation_tag])
+async def test_a_blob_that_is_gone_is_no_pass(shelf, tag):
+    subject = await signed(shelf)
+    del shelf.blobs[orjson.loads(shelf.at(tag(subject.at.digest)).body)["layers"][0]["digest"]]
+    result = await found(shelf, subject)
+    assert isinstance(result, Tampered)
+    assert result.what.endswith("is named there and gone")
+
+
 async def test_without_an_attestation_it_is_unattested(shelf):
     subject = await signed(shelf)
-    del shelf.manifests[attestation_tag(subject.at.digest)]
+    await shelf.delete(HOME, attestation_tag(subject.at.digest))
     assert await found(shelf, subject) == Unattested("the gate's verdict")
 
 
@@ -166,13 +177,13 @@ async def test_an_attestation_of_another_kind_is_no_verdict(shelf):
     await sign(shelf, image, [statement(image, PROVENANCE, verdict(digest=image.digest, sbom=digest_of(SBOM)))], key("release"))
     assert await found(shelf, Subject("web", image)) == Unattested("the gate's verdict")
     tag = attestation_tag(image.digest)
-    edited(shelf, tag, annotations={**orjson.loads(shelf.manifests[tag].body)["layers"][0]["annotations"], "predicateType": VERDICT})
+    edited(shelf, tag, annotations={**orjson.loads(shelf.at(tag).body)["layers"][0]["annotations"], "predicateType": VERDICT})
     assert await found(shelf, Subject("web", image)) == Unattested("the gate's verdict")
 
 
 async def test_a_verdict_that_a_stranger_signed_does_not_count(shelf):
     image = shelf.image("web")
-    attach_sbom(shelf, image)
+    await attach_sbom(shelf, image)
     said = verdict_statement(image, digest_of(SBOM), verdict())
     await sign(shelf, image, [], key("release"))
     await sign(shelf, image, [said], key("stranger"))
@@ -194,7 +205,8 @@ async def test_a_verdict_is_the_one_that_the_lock_names(shelf):
 
 async def test_without_its_sbom_it_is_unattested(shelf):
     subject = await signed(shelf)
-    shelf.attached[subject.at.digest] = [one for one in shelf.attached[subject.at.digest] if "cyclonedx" not in one.artifact_type]
+    (sbom,) = [one.digest for one in await shelf.referrers(HOME, subject.at.digest) if one.artifact_type == CYCLONEDX]
+    await shelf.delete(HOME, sbom)
     assert await found(shelf, subject) == Unattested("the SBOM that was judged")
 
 
@@ -207,7 +219,7 @@ async def test_an_sbom_whose_blob_is_gone_is_not_there(shelf):
 async def test_an_sbom_that_was_not_judged_does_not_count(shelf):
     subject = await signed(shelf)
     other = b'{"bomFormat":"CycloneDX"}'
-    attach_sbom(shelf, subject.at, other)
+    await attach_sbom(shelf, subject.at, other)
     assert isinstance(await found(shelf, replace(subject, sbom=digest_of(other))), Tampered)
 
 
@@ -227,7 +239,7 @@ HOSTILE = [b"", b"[]", b"{}", b"\xff\xfe", b'{"layers": {}}', b'{"layers": [1]}'
 @pytest.mark.parametrize("tag", [signature_tag, attestation_tag])
 async def test_a_hostile_manifest_is_tampered_and_nothing_worse(shelf, tag, body):
     subject = await signed(shelf)
-    shelf.manifests[tag(subject.at.digest)] = Document(MANIFEST, digest_of(body), body)
+    shelf.forge(tag(subject.at.digest), body)
     assert isinstance(await found(shelf, subject), Tampered)
 
 
@@ -236,8 +248,8 @@ async def test_a_hostile_payload_is_tampered_even_when_a_trusted_key_signed_it(s
     subject = await signed(shelf)
     layer = signature_layer(data, key("release").sign(data), key("release").fingerprint)
     config, document = holder((layer,))
-    shelf.blobs |= {digest_of(data): data, digest_of(config): config}
-    shelf.manifests[signature_tag(subject.at.digest)] = document
+    shelf.lay(data, config)
+    shelf.forged[signature_tag(subject.at.digest)] = document
     assert isinstance(await found(shelf, subject), Tampered)
 
 
@@ -264,8 +276,8 @@ def odd(image: Pinned) -> list[bytes]:
 async def put(shelf: Shelf, image: Pinned, said: bytes, data: bytes) -> None:
     """An envelope in the place of all attestations."""
     config, document = holder((attestation_layer(data, said, VERDICT, key("release").fingerprint),))
-    shelf.blobs |= {digest_of(data): data, digest_of(config): config}
-    shelf.manifests[attestation_tag(image.digest)] = document
+    shelf.lay(data, config)
+    shelf.forged[attestation_tag(image.digest)] = document
 
 
 async def test_a_hostile_attestation_is_tampered_and_nothing_worse(shelf):
@@ -308,20 +320,19 @@ async def test_no_more_images_than_wished_are_asked_for_at_once(shelf):
 
 async def test_signing_again_changes_nothing(shelf):
     subject = await signed(shelf)
-    before = (dict(shelf.manifests), dict(shelf.blobs), len(shelf.pushed))
+    before = (dict(shelf.home.manifests), dict(shelf.home.tags), dict(shelf.blobs), list(shelf.tagged))
     await sign(shelf, subject.at, [verdict_statement(subject.at, digest_of(SBOM), verdict())], key("release"))
-    tags = [name for name in shelf.pushed[before[2] :] if not name.startswith("sha256:")]
-    assert (shelf.manifests, shelf.blobs, tags) == (before[0], before[1], [])
-    assert len(shelf.attached[subject.at.digest]) == 2
+    assert (shelf.home.manifests, shelf.home.tags, shelf.blobs, shelf.tagged) == before
+    assert len(await shelf.referrers(HOME, subject.at.digest)) == 2
 
 
 async def test_who_is_overtaken_while_signing_writes_once_more(shelf):
     image = shelf.image("web")
-    attach_sbom(shelf, image)
+    await attach_sbom(shelf, image)
     said = payload(HOME, image.digest)
     theirs = signature_layer(said, key("stranger").sign(said), key("stranger").fingerprint)
     config, document = holder((theirs,))
-    shelf.blobs |= {digest_of(config): config, digest_of(said): said}
+    shelf.lay(config, said)
     shelf.overtaken = [document]
     await sign(shelf, image, [], key("release"))
     for name in ("release", "stranger"):
@@ -331,18 +342,18 @@ async def test_who_is_overtaken_while_signing_writes_once_more(shelf):
 async def test_what_is_not_there_is_not_signed(shelf):
     with pytest.raises(RegistryFault, match="nothing was signed"):
         await sign(shelf, Pinned(HOME, digest_of(b"gone")), [], key("release"))
-    assert not shelf.manifests
+    assert not shelf.home.manifests
 
 
 async def test_a_statement_about_something_else_is_not_signed(shelf):
     image, other = shelf.image("web"), shelf.image("other")
     with pytest.raises(ValueError, match="is not signed for"):
         await sign(shelf, image, [verdict_statement(other, digest_of(SBOM), verdict())], key("release"))
-    assert not shelf.pushed
+    assert not shelf.tagged
 
 
 async def test_signatures_of_others_stay(shelf):
     subject = await signed(shelf, by="stranger")
     await sign(shelf, subject.at, [], key("release"))
-    layers = orjson.loads(shelf.manifests[signature_tag(subject.at.digest)].body)["layers"]
+    layers = orjson.loads(shelf.at(signature_tag(subject.at.digest)).body)["layers"]
     assert len(layers) == 2
