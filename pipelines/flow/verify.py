@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from pipelines.core.attestation import LIMIT, pae, read_envelope, read_statement, verdict_claim
+from pipelines.core.attestation import pae, read_envelope, read_statement, verdict_claim
 from pipelines.core.signature import (
     KEY,
     PREDICATE_TYPE,
@@ -45,7 +45,8 @@ from pipelines.ports import Registry, RegistryFault, WrongDigest
 
 TOGETHER = 8
 """Images that are verified at the same time."""
-_PAYLOAD = 1 << 20
+_PAYLOAD, _VERDICT = 1 << 20, 16 << 20
+"""Bytes that are read of a signature's payload, and of a verdict with all of its vulnerabilities."""
 _GONE = 404
 _MOST = 20
 """SBOMs of one image that are looked at."""
@@ -116,7 +117,7 @@ class _Check:
 
     async def _verdict(self, subject: Subject) -> VerdictClaim:
         """The verdict that the lock names; where it names none, the one of the newest database."""
-        failures: list[Verification] = [Unattested("the gate's verdict")]
+        failures: list[Verification] = []
         claims: list[VerdictClaim] = []
         for layer in await self._layers(subject.at.repository, attestation_tag(subject.at.digest), DSSE):
             if layer.annotations.get(PREDICATE_TYPE, VERDICT) != VERDICT:
@@ -124,7 +125,7 @@ class _Check:
             if subject.verdict and layer.annotations.get(STATEMENT, subject.verdict) != subject.verdict:
                 continue
             try:
-                found = self._claim(subject, await self._blob(subject.at.repository, layer, LIMIT))
+                found = self._claim(subject, await self._blob(subject.at.repository, layer, _VERDICT))
             except Malformed as bad:
                 found = Tampered(str(bad))
             if isinstance(found, VerdictClaim):
@@ -132,7 +133,7 @@ class _Check:
             else:
                 failures.append(found)
         if not claims:
-            raise _Failed(_telling(failures))
+            raise _Failed(_telling(failures or [Unattested("the gate's verdict")]))
         claim = max(claims, key=lambda one: one.database)
         if not claim.passed:
             raise _Failed(Refused(claim))
@@ -144,7 +145,7 @@ class _Check:
         signed = pae(held.payload_type, held.payload)
         made = [signer(self._keys, self._today, Signature("verdict", signed, one, hint)) for hint, one in held.signatures]
         if not any(isinstance(one, Trusted) for one in made):
-            return _telling([Unattested("the gate's verdict"), *(one for one in made if not isinstance(one, Trusted))])
+            return _telling([*(one for one in made if not isinstance(one, Trusted)), Unattested("the gate's verdict")])
         said = read_statement(held.payload)
         if said.predicate_type != VERDICT or (subject.verdict and digest_of(held.payload) != subject.verdict):
             return Unattested("the gate's verdict that the lock names" if subject.verdict else "the gate's verdict")

@@ -9,10 +9,13 @@ from datetime import date
 import orjson
 import pytest
 
+from pipelines.adapters.keys import public_key
 from pipelines.core.attestation import attestation_layer, envelope, pae, statement, verdict_statement
-from pipelines.core.signature import attestation_tag, holder, payload, signature_layer, signature_tag
+from pipelines.core.signature import STATEMENT, attestation_tag, holder, payload, signature_layer, signature_tag
+from pipelines.core.subjects import subjects
 from pipelines.core.tally import digest_of
 from pipelines.flow.sign import sign
+from pipelines.flow.trusted import trusted as trusted_keys
 from pipelines.flow.verify import verify
 from pipelines.model.oci import Pinned
 from pipelines.model.trust import (
@@ -34,6 +37,8 @@ from pipelines.model.trust import (
     WrongKey,
 )
 from pipelines.ports import Denied, RegistryFault, Unreachable
+from reconciler.model.lock import Build, Builds, Lock
+from reconciler.model.signing import SigningKey, SigningRules
 from tests.pipelines.signing.scene import SBOM, TODAY, attach_sbom, edited, found, key, signed, trusted, verdict
 from tests.pipelines.signing.shelf import HOME, Shelf
 
@@ -201,6 +206,26 @@ async def test_an_altered_verdict_is_tampered(shelf):
 async def test_a_verdict_is_the_one_that_the_lock_names(shelf):
     subject = await signed(shelf)
     assert await found(shelf, replace(subject, verdict=digest_of(b"another"))) == Unattested("the gate's verdict")
+
+
+async def test_a_verdict_that_only_calls_itself_the_one_that_the_lock_names_is_another(shelf):
+    subject = replace(await signed(shelf), verdict=digest_of(b"another"))
+    notes = orjson.loads(shelf.at(attestation_tag(subject.at.digest)).body)["layers"][0]["annotations"]
+    edited(shelf, attestation_tag(subject.at.digest), annotations={**notes, STATEMENT: subject.verdict})
+    assert await found(shelf, subject) == Unattested("the gate's verdict that the lock names")
+
+
+async def test_everything_in_a_lock_is_verified_by_the_keys_of_the_fleet(shelf):
+    subject = await signed(shelf)
+    other = shelf.image("other")
+    builds = Build(subject.at.digest, "v2", "", TODAY, subject.verdict, subject.sbom), Build(other.digest, "v1", "", TODAY)
+    rules = SigningRules(keys={"r": SigningKey(public_key=key("release").public.pem, from_=TODAY, until=TODAY)})
+    asked = subjects(Lock({"web": Builds(builds[0], builds), "api": Builds(builds[1], builds[1:])}), "registry.test/acme", ["web"])
+    results = await verify(shelf, asked, trusted_keys(rules, public_key), TODAY)
+    assert [(one.image, one.at.repository, type(result)) for one, result in results.items()] == [
+        ("web", HOME, Verified),
+        ("web", HOME, Unsigned),
+    ]
 
 
 async def test_without_its_sbom_it_is_unattested(shelf):
