@@ -32,9 +32,13 @@ def statement(subject: Pinned, predicate_type: str, predicate: Mapping[str, Any]
     return dumps({"_type": _TYPE, "subject": [about], "predicateType": predicate_type, "predicate": predicate})
 
 
-def verdict_statement(subject: Pinned, sbom: str, verdict: Mapping[str, Any]) -> bytes:
-    """The statement of what the gate decided (its predicate, which must at least say what `verdict_claim` reads) about an SBOM's digest."""
-    return statement(subject, VERDICT, {**verdict, "digest": subject.digest, "sbom": sbom})
+def verdict_statement(subject: Pinned, sbom: str, verdict: Mapping[str, Any], provenance: str = "") -> bytes:
+    """The statement of what the gate decided (its predicate, which must at least say what `verdict_claim` reads).
+
+    It names what belongs to it by digest: the SBOM that was judged, and the statement of the provenance. So whoever signs needs to be told
+    of nothing but the verdict.
+    """
+    return statement(subject, VERDICT, {**verdict, "digest": subject.digest, "sbom": sbom, "provenance": provenance})
 
 
 def sbom_statement(subject: Pinned, sbom: bytes) -> bytes:
@@ -59,6 +63,7 @@ def verdict_claim(said: Statement) -> VerdictClaim:
         database=text(value, "database", what),
         policy=text(value, "policy", what),
         passed=passed,
+        provenance=text({"provenance": "", **value}, "provenance", what),
         counts=counts,
     )
 
@@ -104,7 +109,7 @@ def attestation_layer(data: bytes, payload: bytes, predicate_type: str, key: str
     return Descriptor(DSSE, digest_of(data), len(data), notes)
 
 
-def referrer(subject: Descriptor, blob: Descriptor, notes: Mapping[str, str]) -> Document:
+def referrer(subject: Descriptor, blob: Descriptor, artifact_type: str, notes: Mapping[str, str]) -> Document:
     """A manifest that attaches one blob to an image (image spec 1.1, manifest.md, "Guidelines for Artifact Usage").
 
     The empty configuration `NOTHING` must be in the repository, too.
@@ -112,7 +117,7 @@ def referrer(subject: Descriptor, blob: Descriptor, notes: Mapping[str, str]) ->
     nothing = Descriptor(EMPTY, digest_of(NOTHING), len(NOTHING))
     about = Descriptor(subject.media_type, subject.digest, subject.size)
     layer = Descriptor(blob.media_type, blob.digest, blob.size)
-    return encode(ImageManifest(nothing, (layer,), artifact_type=blob.media_type, subject=about, annotations=notes))
+    return encode(ImageManifest(nothing, (layer,), artifact_type=artifact_type, subject=about, annotations=notes))
 
 
 NOTHING = b"{}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from pipelines.core.attestation import NOTHING, attestation_layer, envelope, pae, read_statement, referrer
+from pipelines.core.attestation import NOTHING, attestation_layer, envelope, pae, read_statement, referrer, verdict_claim
 from pipelines.core.signature import PREDICATE_TYPE, added, attestation_tag, holder, payload, read_layers, signature_layer, signature_tag
 from pipelines.core.tally import digest_of
 from pipelines.flow.attach import attach
+from pipelines.flow.build.papers import find
 from pipelines.flow.publish import Package, publish
 from pipelines.model.oci import Descriptor, Pinned, Repository
-from pipelines.model.trust import IN_TOTO, Malformed
+from pipelines.model.trust import IN_TOTO, Malformed, Subject
 from pipelines.ports import PrivateKey, Registry, RegistryFault
 
 ROUNDS = 5
@@ -35,6 +36,30 @@ async def sign(registry: Registry, subject: Pinned, statements: Sequence[bytes],
     await _write(registry, subject.repository, signature_tag(subject.digest), (signature,), blobs)
 
 
+async def sign_locked(registry: Registry, subject: Subject, key: PrivateKey) -> None:
+    """Sign a build that the lock names, with the verdict that the lock names and the provenance that the verdict names.
+
+    What hangs on the image besides is not signed: whoever builds may have put it there, and nobody has looked at it. Raises RegistryFault, also
+    for a build whose verdict is not there or is not a pass.
+    """
+    hanging = {digest_of(one): one for one in await find(registry, subject.at, IN_TOTO)}
+    verdict = hanging.get(subject.verdict)
+    if verdict is None:
+        fix = "fleet images build judges it again, and notes the verdict in the lock"
+        raise RegistryFault(f"{subject.at} comes without the verdict that the lock names: it was not signed", fix, status=404)
+    try:
+        claim = verdict_claim(read_statement(verdict))
+    except Malformed as bad:
+        raise RegistryFault(f"{subject.at} was not signed: {bad}", "fleet images build judges it again") from None
+    if not claim.passed or claim.digest != subject.at.digest or (subject.sbom and claim.sbom != subject.sbom):
+        raise RegistryFault(
+            f"{subject.at} was not signed: its verdict is no pass of this build and its SBOM", "fleet images build judges it again"
+        )
+    if claim.provenance and claim.provenance not in hanging:
+        raise RegistryFault(f"{subject.at} comes without its provenance: it was not signed", "build it again", status=404)
+    await sign(registry, subject.at, [verdict, *([hanging[claim.provenance]] if claim.provenance else [])], key)
+
+
 def _attestation(subject: Pinned, statement: bytes, key: PrivateKey) -> tuple[bytes, Descriptor]:
     """The envelope of a statement, and the layer that names it."""
     said = read_statement(statement)
@@ -46,7 +71,7 @@ def _attestation(subject: Pinned, statement: bytes, key: PrivateKey) -> tuple[by
 
 def _package(image: Descriptor, layer: Descriptor, blobs: Mapping[str, bytes]) -> Package:
     notes = {"in-toto.io/predicate-type": layer.annotations[PREDICATE_TYPE]}
-    return Package(referrer(image, layer, notes), _source(blobs))
+    return Package(referrer(image, layer, layer.media_type, notes), _source(blobs))
 
 
 async def _write(registry: Registry, repository: Repository, tag: str, new: Sequence[Descriptor], blobs: Mapping[str, bytes]) -> None:

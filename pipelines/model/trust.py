@@ -58,6 +58,8 @@ class VerdictClaim:
     policy: str
     """Digest of the gate's settings and waivers."""
     passed: bool
+    provenance: str = ""
+    """Digest of the statement of its provenance; empty where the verdict names none."""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By what the gate makes of them (such as `fails`), how many vulnerabilities of each severity."""
 

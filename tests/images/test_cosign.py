@@ -105,7 +105,7 @@ async def image(bench: Bench, registry: OciRegistry, prefix: str) -> Pinned:
     assert subject
     blob = await put(registry, repository, BOM, CYCLONEDX)
     await put(registry, repository, NOTHING, EMPTY)
-    await registry.attach(repository, referrer(subject, blob, {}))
+    await registry.attach(repository, referrer(subject, blob, CYCLONEDX, {}))
     return image
 
 

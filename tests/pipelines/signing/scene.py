@@ -51,7 +51,7 @@ async def attach_sbom(shelf: Shelf, image: Pinned, sbom: bytes = SBOM) -> str:
     shelf.lay(sbom, NOTHING)
     subject = await shelf.head(HOME, image.digest)
     assert subject
-    document = referrer(subject, Descriptor(CYCLONEDX, digest_of(sbom), len(sbom)), {})
+    document = referrer(subject, Descriptor(CYCLONEDX, digest_of(sbom), len(sbom)), CYCLONEDX, {})
     await shelf.attach(HOME, document)
     return document.digest
 

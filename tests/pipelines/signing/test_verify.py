@@ -14,7 +14,8 @@ from pipelines.core.attestation import attestation_layer, envelope, pae, stateme
 from pipelines.core.signature import STATEMENT, attestation_tag, holder, payload, signature_layer, signature_tag
 from pipelines.core.subjects import subjects
 from pipelines.core.tally import digest_of
-from pipelines.flow.sign import sign
+from pipelines.flow.build import papers
+from pipelines.flow.sign import sign, sign_locked
 from pipelines.flow.trusted import trusted as trusted_keys
 from pipelines.flow.verify import verify
 from pipelines.model.oci import Pinned
@@ -382,3 +383,63 @@ async def test_signatures_of_others_stay(shelf):
     await sign(shelf, subject.at, [], key("release"))
     layers = orjson.loads(shelf.at(signature_tag(subject.at.digest)).body)["layers"]
     assert len(layers) == 2
+
+
+def provenance(image: Pinned, word: str = "made") -> bytes:
+    return statement(image, PROVENANCE, {"buildDefinition": {"buildType": word}, "runDetails": {}})
+
+
+async def built(shelf: Shelf, *more: bytes, **over: object) -> Subject:
+    """An image as a build leaves it: SBOM, provenance and verdict hang on it, and nobody has signed anything."""
+    image = shelf.image("web")
+    await attach_sbom(shelf, image)
+    said = verdict_statement(image, digest_of(SBOM), verdict(**over), digest_of(provenance(image)))
+    await papers.put(shelf, image, [papers.statement(one, "t") for one in (said, *(more or [provenance(image)]))])
+    return Subject("web", image, digest_of(said), digest_of(SBOM))
+
+
+async def test_what_a_build_left_is_signed_as_the_lock_names_it(shelf):
+    subject = await built(shelf)
+    assert await found(shelf, subject) == Unsigned()
+    await sign_locked(shelf, subject, key("release"))
+    result = await found(shelf, subject)
+    assert isinstance(result, Verified)
+    assert result.verdict.provenance == digest_of(provenance(subject.at))
+
+
+async def test_what_nobody_named_is_not_signed(shelf):
+    image = shelf.image("web")
+    subject = await built(shelf, provenance(image), provenance(image, "forged"), statement(image, VERDICT, {"passed": True}))
+    await sign_locked(shelf, subject, key("release"))
+    layers = orjson.loads(shelf.at(attestation_tag(image.digest)).body)["layers"]
+    assert {layer["annotations"][STATEMENT] for layer in layers} == {subject.verdict, digest_of(provenance(image))}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"verdict": ""}, "without the verdict"),
+        ({"verdict": digest_of(b"another")}, "without the verdict"),
+        ({"sbom": digest_of(b"another")}, "no pass of this build and its SBOM"),
+    ],
+)
+async def test_what_the_lock_does_not_name_is_not_signed(shelf, change, why):
+    subject = await built(shelf)
+    with pytest.raises(RegistryFault, match=why):
+        await sign_locked(shelf, replace(subject, **change), key("release"))
+    assert shelf.tagged == []
+
+
+async def test_what_did_not_pass_is_not_signed(shelf):
+    subject = await built(shelf, passed=False)
+    with pytest.raises(RegistryFault, match="no pass"):
+        await sign_locked(shelf, subject, key("release"))
+    assert shelf.tagged == []
+
+
+async def test_a_verdict_whose_provenance_is_gone_is_not_signed(shelf):
+    image = shelf.image("web")
+    subject = await built(shelf, provenance(image, "another"))
+    with pytest.raises(RegistryFault, match="without its provenance"):
+        await sign_locked(shelf, subject, key("release"))
+    assert shelf.tagged == []
