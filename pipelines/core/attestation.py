@@ -12,9 +12,11 @@ from typing import Any
 import orjson
 
 from pipelines.core.decode import decode, digest, inner, items, text, unbase64
-from pipelines.core.signature import KEY, PREDICATE_TYPE, SIGNATURE, STATEMENT, digest_of
-from pipelines.model.oci import EMPTY, MANIFEST, Descriptor, Document, Pinned
-from pipelines.model.trust import DSSE, IN_TOTO, SBOM, VERDICT, Envelope, Malformed, Signed, Statement, VerdictClaim
+from pipelines.core.manifest import encode
+from pipelines.core.signature import KEY, PREDICATE_TYPE, SIGNATURE, STATEMENT
+from pipelines.core.tally import digest_of
+from pipelines.model.oci import EMPTY, Descriptor, Document, ImageManifest, Pinned
+from pipelines.model.trust import DSSE, IN_TOTO, SBOM, VERDICT, Envelope, Malformed, Statement, VerdictClaim
 from reconciler.model.canonical import dumps
 
 _TYPE = "https://in-toto.io/Statement/v1"
@@ -30,9 +32,13 @@ def statement(subject: Pinned, predicate_type: str, predicate: Mapping[str, Any]
     return dumps({"_type": _TYPE, "subject": [about], "predicateType": predicate_type, "predicate": predicate})
 
 
-def verdict_statement(subject: Pinned, sbom: str, verdict: Mapping[str, Any]) -> bytes:
-    """The statement of what the gate decided (its predicate, which must at least say what `verdict_claim` reads) about an SBOM's digest."""
-    return statement(subject, VERDICT, {**verdict, "digest": subject.digest, "sbom": sbom})
+def verdict_statement(subject: Pinned, sbom: str, verdict: Mapping[str, Any], provenance: str = "") -> bytes:
+    """The statement of what the gate decided (its predicate, which must at least say what `verdict_claim` reads).
+
+    It names what belongs to it by digest: the SBOM that was judged, and the statement of the provenance. So whoever signs needs to be told
+    of nothing but the verdict.
+    """
+    return statement(subject, VERDICT, {**verdict, "digest": subject.digest, "sbom": sbom, "provenance": provenance})
 
 
 def sbom_statement(subject: Pinned, sbom: bytes) -> bytes:
@@ -57,6 +63,7 @@ def verdict_claim(said: Statement) -> VerdictClaim:
         database=text(value, "database", what),
         policy=text(value, "policy", what),
         passed=passed,
+        provenance=text({"provenance": "", **value}, "provenance", what),
         counts=counts,
     )
 
@@ -96,33 +103,22 @@ def read_envelope(data: bytes) -> Envelope:
     return Envelope(IN_TOTO, unbase64(text(value, "payload", what), what), signatures)
 
 
-def attestation_layer(data: bytes, payload: bytes, predicate_type: str, key: str) -> Signed:
+def attestation_layer(data: bytes, payload: bytes, predicate_type: str, key: str) -> Descriptor:
     """The layer for an envelope and the payload in it. cosign wants the signature's annotation there, and empty."""
-    return Signed(
-        DSSE, digest_of(data), len(data), {SIGNATURE: "", PREDICATE_TYPE: predicate_type, STATEMENT: digest_of(payload), KEY: key}
-    )
+    notes = {SIGNATURE: "", PREDICATE_TYPE: predicate_type, STATEMENT: digest_of(payload), KEY: key}
+    return Descriptor(DSSE, digest_of(data), len(data), notes)
 
 
-def referrer(subject: Descriptor, layer: Descriptor, artifact_type: str, notes: Mapping[str, str]) -> Document:
+def referrer(subject: Descriptor, blob: Descriptor, artifact_type: str, notes: Mapping[str, str]) -> Document:
     """A manifest that attaches one blob to an image (image spec 1.1, manifest.md, "Guidelines for Artifact Usage").
 
-    The empty configuration `{}` must be in the repository, too: `NOTHING`.
+    The empty configuration `NOTHING` must be in the repository, too.
     """
-    body = dumps({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "artifactType": artifact_type,
-        "config": {"mediaType": EMPTY, "digest": digest_of(NOTHING), "size": len(NOTHING)},
-        "layers": [_short(layer)],
-        "subject": _short(subject),
-        **({"annotations": dict(notes)} if notes else {}),
-    })  # fmt: skip
-    return Document(MANIFEST, digest_of(body), body)
+    nothing = Descriptor(EMPTY, digest_of(NOTHING), len(NOTHING))
+    about = Descriptor(subject.media_type, subject.digest, subject.size)
+    layer = Descriptor(blob.media_type, blob.digest, blob.size)
+    return encode(ImageManifest(nothing, (layer,), artifact_type=artifact_type, subject=about, annotations=notes))
 
 
 NOTHING = b"{}"
 """The empty configuration of an artifact."""
-
-
-def _short(one: Descriptor) -> dict[str, Any]:
-    return {"mediaType": one.media_type, "digest": one.digest, "size": one.size}

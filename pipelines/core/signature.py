@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from hashlib import sha256
-from typing import Any
 
 import orjson
 
-from pipelines.core.decode import decode, digest, inner, items, text, unbase64
-from pipelines.model.oci import CONFIG, MANIFEST, Descriptor, Document, Repository
-from pipelines.model.trust import SIMPLE_SIGNING, Malformed, Signed
+from pipelines.core import manifest
+from pipelines.core.decode import decode, digest, inner, unbase64
+from pipelines.core.tally import digest_of
+from pipelines.model.oci import CONFIG, Descriptor, Document, ImageIndex, ImageManifest, Repository
+from pipelines.model.trust import SIMPLE_SIGNING, Malformed
 
 KIND = "cosign container image signature"
 SIGNATURE = "dev.cosignproject.cosign/signature"
@@ -25,7 +25,7 @@ STATEMENT = "dev.fleetwright.statement"
 """Annotation of an attestation with the digest of its statement: signatures differ each time, statements do not."""
 MOST = 100
 """Layers that are looked at: who has more has been filled up by somebody."""
-_PAYLOAD, _MANIFEST = 1 << 20, 4 << 20
+_PAYLOAD = 1 << 20
 
 
 def signature_tag(digest: str) -> str:
@@ -52,44 +52,39 @@ def signed_digest(data: bytes) -> str:
     return digest(inner(critical, "image", "the signature's payload"), "docker-manifest-digest", "the signature's payload")
 
 
-def signature_layer(data: bytes, signature: bytes, key: str) -> Signed:
+def signature_layer(data: bytes, signature: bytes, key: str) -> Descriptor:
     """The layer for a payload, with its signature (ASN.1, as ECDSA has it) beside it."""
     notes = {SIGNATURE: base64.b64encode(signature).decode(), KEY: key}
-    return Signed(SIMPLE_SIGNING, digest_of(data), len(data), notes)
+    return Descriptor(SIMPLE_SIGNING, digest_of(data), len(data), notes)
 
 
-def signature_of(layer: Signed) -> bytes:
+def signature_of(layer: Descriptor) -> bytes:
     """The signature that stands beside a payload. Raises Malformed."""
     return unbase64(layer.annotations.get(SIGNATURE, "!"), "the signature")
 
 
-def read_layers(document: Document) -> tuple[Signed, ...]:
+def read_layers(document: Document) -> tuple[Descriptor, ...]:
     """The layers of a manifest of signatures or attestations. Raises Malformed."""
-    what = "the manifest of signatures"
-    layers = items(decode(document.body, what, _MANIFEST), "layers", what, MOST)
-    return tuple(_layer(one, what) for one in layers)
+    try:
+        value = manifest.decode(document)
+    except manifest.BadManifest as bad:
+        raise Malformed(f"the manifest of signatures cannot be read: {bad}") from None
+    if isinstance(value, ImageIndex) or len(value.layers) > MOST:
+        raise Malformed(f"the manifest of signatures is an index, or has more than {MOST} layers")
+    return value.layers
 
 
-def _layer(one: dict[str, Any], what: str) -> Signed:
-    size, notes = one.get("size"), one.get("annotations") or {}
-    if type(size) is not int or size < 0:
-        raise Malformed(f"{what} has a layer without a size")
-    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
-        raise Malformed(f"{what} has annotations that are not text")
-    return Signed(text(one, "mediaType", what), digest(one, "digest", what), size, notes)
-
-
-def added(layers: Iterable[Signed], new: Signed) -> tuple[Signed, ...]:
+def added(layers: Iterable[Descriptor], new: Descriptor) -> tuple[Descriptor, ...]:
     """The layers with a new one. One for the same content by the same key gives way, so that signing again does not pile up."""
     return (*(one for one in layers if _mark(one) != _mark(new)), new)[-MOST:]
 
 
-def _mark(one: Signed) -> tuple[str, str, str]:
+def _mark(one: Descriptor) -> tuple[str, str, str]:
     return one.media_type, one.annotations.get(STATEMENT, one.digest), one.annotations.get(KEY, "")
 
 
-def holder(layers: tuple[Signed, ...]) -> tuple[bytes, Document]:
-    """The configuration and the manifest that hold these layers, exactly as cosign makes them: an image that cannot run."""
+def holder(layers: tuple[Descriptor, ...]) -> tuple[bytes, Document]:
+    """The configuration and the manifest that hold these layers, as cosign makes them: an image that cannot run."""
     never = "0001-01-01T00:00:00Z"
     config = orjson.dumps({
         "architecture": "",
@@ -99,24 +94,4 @@ def holder(layers: tuple[Signed, ...]) -> tuple[bytes, Document]:
         "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
         "config": {},
     })  # fmt: skip
-    body = orjson.dumps({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "size": len(config), "digest": digest_of(config)},
-        "layers": [_as_json(layer) for layer in layers],
-    })  # fmt: skip
-    return config, Document(MANIFEST, digest_of(body), body)
-
-
-def _as_json(layer: Signed) -> dict[str, Any]:
-    return {"mediaType": layer.media_type, "size": layer.size, "digest": layer.digest, "annotations": dict(layer.annotations)}
-
-
-def descriptor(layer: Signed) -> Descriptor:
-    """What a registry is asked for."""
-    return Descriptor(layer.media_type, layer.digest, layer.size)
-
-
-def digest_of(data: bytes) -> str:
-    """`sha256:<hex>` of bytes."""
-    return "sha256:" + sha256(data).hexdigest()
+    return config, manifest.encode(ImageManifest(Descriptor(CONFIG, digest_of(config), len(config)), layers))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from pipelines.model.trust import Early, Expired, Tampered, WrongKey
 from pipelines.ports import PublicKey
+from reconciler.model.signing import SigningRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class Trusted:
     key: PublicKey
     since: date
     until: date
+
+
+def trusted(rules: SigningRules, read: Callable[[str], PublicKey]) -> tuple[Trusted, ...]:
+    """The keys of `fleet.yaml`. Raises what `read` does for a PEM that is no key after all: one that is off its curve."""
+    return tuple(Trusted(name, read(key.public_key), key.from_, key.until) for name, key in rules.keys.items())
 
 
 @dataclass(frozen=True, slots=True)

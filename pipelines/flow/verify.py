@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from pipelines.core.attestation import LIMIT, pae, read_envelope, read_statement, verdict_claim
-from pipelines.core.decode import decode, items
+from pipelines.core.attestation import pae, read_envelope, read_statement, verdict_claim
 from pipelines.core.signature import (
     KEY,
     PREDICATE_TYPE,
     STATEMENT,
     attestation_tag,
-    descriptor,
-    digest_of,
     read_layers,
     signature_of,
     signature_tag,
     signed_digest,
 )
+from pipelines.core.tally import digest_of
+from pipelines.flow.each import each
 from pipelines.flow.trusted import Signature, Trusted, signer
-from pipelines.model.oci import Repository
+from pipelines.model.oci import Descriptor, Repository
 from pipelines.model.trust import (
     CYCLONEDX,
     DSSE,
@@ -33,7 +31,6 @@ from pipelines.model.trust import (
     Malformed,
     OtherDigest,
     Refused,
-    Signed,
     Subject,
     Tampered,
     Unattested,
@@ -48,8 +45,9 @@ from pipelines.ports import Registry, RegistryFault, WrongDigest
 
 TOGETHER = 8
 """Images that are verified at the same time."""
-_PAYLOAD = 1 << 20
-_MANIFEST = 4 << 20
+_PAYLOAD, _VERDICT = 1 << 20, 16 << 20
+"""Bytes that are read of a signature's payload, and of a verdict with all of its vulnerabilities."""
+_GONE = 404
 _MOST = 20
 """SBOMs of one image that are looked at."""
 _WORTH = (Expired, Early, OtherDigest, Tampered, WrongKey, Unattested, Unsigned)
@@ -60,17 +58,9 @@ async def verify(
     registry: Registry, subjects: Iterable[Subject], keys: Sequence[Trusted], today: date, together: int = TOGETHER
 ) -> Mapping[Subject, Verification]:
     """What is to be said of each subject. Never raises for what a registry does: no answer is Unchecked."""
-    turn = asyncio.Semaphore(together)
     check = _Check(registry, keys, today)
-
-    async def one(subject: Subject) -> Verification:
-        async with turn:
-            return await check.subject(subject)
-
     asked = tuple(dict.fromkeys(subjects))
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(subject)) for subject in asked]
-    return {subject: task.result() for subject, task in zip(asked, tasks, strict=True)}
+    return dict(zip(asked, await each(asked, check.subject, together), strict=True))
 
 
 class _Failed(Exception):
@@ -127,7 +117,7 @@ class _Check:
 
     async def _verdict(self, subject: Subject) -> VerdictClaim:
         """The verdict that the lock names; where it names none, the one of the newest database."""
-        failures: list[Verification] = [Unattested("the gate's verdict")]
+        failures: list[Verification] = []
         claims: list[VerdictClaim] = []
         for layer in await self._layers(subject.at.repository, attestation_tag(subject.at.digest), DSSE):
             if layer.annotations.get(PREDICATE_TYPE, VERDICT) != VERDICT:
@@ -135,7 +125,7 @@ class _Check:
             if subject.verdict and layer.annotations.get(STATEMENT, subject.verdict) != subject.verdict:
                 continue
             try:
-                found = self._claim(subject, await self._blob(subject.at.repository, layer, LIMIT))
+                found = self._claim(subject, await self._blob(subject.at.repository, layer, _VERDICT))
             except Malformed as bad:
                 found = Tampered(str(bad))
             if isinstance(found, VerdictClaim):
@@ -143,7 +133,7 @@ class _Check:
             else:
                 failures.append(found)
         if not claims:
-            raise _Failed(_telling(failures))
+            raise _Failed(_telling(failures or [Unattested("the gate's verdict")]))
         claim = max(claims, key=lambda one: one.database)
         if not claim.passed:
             raise _Failed(Refused(claim))
@@ -155,7 +145,7 @@ class _Check:
         signed = pae(held.payload_type, held.payload)
         made = [signer(self._keys, self._today, Signature("verdict", signed, one, hint)) for hint, one in held.signatures]
         if not any(isinstance(one, Trusted) for one in made):
-            return _telling([Unattested("the gate's verdict"), *(one for one in made if not isinstance(one, Trusted))])
+            return _telling([*(one for one in made if not isinstance(one, Trusted)), Unattested("the gate's verdict")])
         said = read_statement(held.payload)
         if said.predicate_type != VERDICT or (subject.verdict and digest_of(held.payload) != subject.verdict):
             return Unattested("the gate's verdict that the lock names" if subject.verdict else "the gate's verdict")
@@ -171,36 +161,37 @@ class _Check:
         repository = subject.at.repository
         listed = [one for one in await self._registry.referrers(repository, subject.at.digest) if one.artifact_type == CYCLONEDX]
         for one in listed[:_MOST]:
-            document = await self._registry.manifest(repository, one.digest)
-            if document and claim.sbom in _named(document.body) and await self._registry.has_blob(repository, claim.sbom):
+            if claim.sbom in await self._named(repository, one.digest) and await self._registry.has_blob(repository, claim.sbom):
                 return
         raise _Failed(Unattested("the SBOM that was judged"))
 
-    async def _layers(self, repository: Repository, tag: str, media_type: str) -> list[Signed]:
+    async def _named(self, repository: Repository, reference: str) -> frozenset[str]:
+        """The digests of the layers of a manifest; none of one that cannot be read."""
+        document = await self._registry.manifest(repository, reference)
+        try:
+            return frozenset(layer.digest for layer in read_layers(document)) if document else frozenset()
+        except Malformed:
+            return frozenset()
+
+    async def _layers(self, repository: Repository, tag: str, media_type: str) -> list[Descriptor]:
         document = await self._registry.manifest(repository, tag)
         try:
             return [layer for layer in read_layers(document) if layer.media_type == media_type] if document else []
         except Malformed as bad:
             raise _Failed(Tampered(str(bad))) from None
 
-    async def _blob(self, repository: Repository, layer: Signed, limit: int) -> bytes:
+    async def _blob(self, repository: Repository, layer: Descriptor, limit: int) -> bytes:
+        """The bytes of a layer. Raises Malformed for one that is too large, or gone."""
         if layer.size > limit:
             raise Malformed(f"{layer.digest[:19]} is larger than {limit >> 10} KiB")
-        return await _all(self._registry.blob(repository, descriptor(layer)))
+        try:
+            return b"".join([chunk async for chunk in self._registry.blob(repository, layer)])
+        except RegistryFault as fault:
+            if fault.status == _GONE:
+                raise Malformed(f"{layer.digest[:19]} is named there and gone") from None
+            raise
 
 
 def _telling(failures: Sequence[Verification]) -> Verification:
     """The failure that tells most."""
     return min(failures, key=lambda one: _WORTH.index(type(one)) if type(one) in _WORTH else len(_WORTH))
-
-
-def _named(body: bytes) -> frozenset[str]:
-    """The digests of the layers of a manifest; none of one that cannot be read."""
-    try:
-        return frozenset(str(one.get("digest")) for one in items(decode(body, "the manifest", _MANIFEST), "layers", "the manifest", _MOST))
-    except Malformed:
-        return frozenset()
-
-
-async def _all(chunks: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in chunks])

@@ -26,16 +26,6 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """One layer of a manifest of signatures or attestations (cosign, SIGNATURE_SPEC.md)."""
-
-    media_type: str
-    digest: str
-    size: int
-    annotations: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Envelope:
     """A DSSE envelope: what was signed, and (key id, signature) pairs. A key id is a hint that anybody can write."""
 
@@ -68,6 +58,8 @@ class VerdictClaim:
     policy: str
     """Digest of the gate's settings and waivers."""
     passed: bool
+    provenance: str = ""
+    """Digest of the statement of its provenance; empty where the verdict names none."""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By what the gate makes of them (such as `fails`), how many vulnerabilities of each severity."""
 

@@ -152,10 +152,13 @@ def _fields(build: Build) -> Iterator[str]:
 def adopt(lock: Lock, image: str, build: Build, held: Collection[str] = ()) -> Lock:
     """The lock with `build` as the current one of `image`, newest first. Keeps ten builds, `prev`, and those whose tags are `held`.
 
+    What was marked bad stays so when the same thing is built again.
     Raises TagTaken when the tag names another build.
     """
     before = lock.images.get(image)
     others = [other for other in before.builds if other.digest != build.digest] if before else []
+    if before and any(known.bad for known in before.builds if known.digest == build.digest):
+        build = replace(build, bad=True)
     if any(other.tag == build.tag for other in others):
         raise TagTaken(f"{build.tag} already names another build of {image}")
     builds = sorted([build, *others], key=lambda one: one.built, reverse=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from reconciler.core.three_way import ThreeWay
 from reconciler.model.lock import Build, Builds, Lock, ResolvedBase
+from reconciler.model.value import dataclass
 
 _FIELDS = ("tag", "key", "built", "verdict", "sbom")
 _REMOVED = "one side removed what the other one changed; it is kept"

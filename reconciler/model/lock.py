@@ -112,7 +112,7 @@ Reference = Annotated[
     Field(
         title="the reference of an image, or the name of a Debian base",
         pattern=r"^[a-zA-Z0-9][A-Za-z0-9._:/@+-]*$",
-        max_length=512,
+        max_length=4096,
         examples=["docker.io/library/python:3.11-slim"],
     ),
 ]

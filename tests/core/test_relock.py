@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -101,6 +102,11 @@ def test_a_current_build_can_be_marked_bad_and_another_one_made_current():
     assert lock.images["web"].current == A
     assert lock.images["web"].previous is None
     assert len(lock.images["web"].builds) == 2
+
+
+def test_a_mark_of_bad_stays_when_the_same_is_built_again():
+    lock = mark_bad(locked(A, B), "web", B.digest)
+    assert adopt(lock, "web", replace(B, verdict=digest("newer"))).images["web"].current == replace(B, verdict=digest("newer"), bad=True)
 
 
 def test_ten_are_kept_and_what_a_hold_names():

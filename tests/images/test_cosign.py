@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,18 +13,20 @@ import orjson
 import pytest
 
 from pipelines.adapters.keys import generate, private_key, public_key, read_private_key
+from pipelines.adapters.registry import KnownLogins, OciRegistry, Settings
 from pipelines.core.attestation import NOTHING, referrer, sbom_statement, verdict_statement
+from pipelines.core.manifest import encode
 from pipelines.core.provenance import Dependency, Provenance, provenance_statement
-from pipelines.core.signature import digest_of
+from pipelines.core.tally import digest_of
 from pipelines.flow.sign import sign
 from pipelines.flow.trusted import Trusted
 from pipelines.flow.verify import verify
-from pipelines.model.oci import Pinned, Repository
+from pipelines.model.oci import CONFIG, EMPTY, Descriptor, ImageManifest, Pinned, Repository
 from pipelines.model.trust import CYCLONEDX, VERDICT, Subject, Unattested, Verified, WrongKey
+from pipelines.ports import Push
 from tests.engines.cache import EngineMissing
 from tests.engines.fixtures import in_ci
 from tests.engines.signing_tools import signing_tools
-from tests.images.plain_registry import PlainRegistry, docker_registry
 
 TODAY = date(2026, 11, 21)
 PASSPHRASE = "correct horse"
@@ -52,38 +53,58 @@ class Bench(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
     try:
         tools = signing_tools(print)
-        pair = generate(PASSPHRASE.encode())
-        (folder / "release.key").write_text(pair.private)
-        (folder / "release.key").chmod(0o600)
-        (folder / "release.pub").write_text(pair.public)
-        (folder / "other.pub").write_text(generate(b"").public)
-        with docker_registry(folder) as host:
-            yield Bench(tools, folder, host)
     except EngineMissing as missing:
         if in_ci():
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+            pytest.fail(f"cosign and oras should be here: {missing}", pytrace=False)
+        pytest.skip(f"no cosign and oras: {missing}")
+    pair = generate(PASSPHRASE.encode())
+    (folder / "release.key").write_text(pair.private)
+    (folder / "release.key").chmod(0o600)
+    (folder / "release.pub").write_text(pair.public)
+    (folder / "other.pub").write_text(generate(b"").public)
+    return Bench(tools, folder, registry_host)
 
 
 @pytest.fixture
-async def registry(bench: Bench) -> AsyncIterator[PlainRegistry]:
-    registry = PlainRegistry(bench.host)
+async def registry() -> AsyncIterator[OciRegistry]:
+    registry = OciRegistry(Settings(KnownLogins({})))
     yield registry
     await registry.close()
 
 
+async def put(registry: OciRegistry, repository: Repository, data: bytes, media_type: str) -> Descriptor:
+    """A blob."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield data
+
+    blob = Descriptor(media_type, digest_of(data), len(data))
+    await registry.push_blob(repository, Push(blob, chunks))
+    return blob
+
+
+async def pushed(registry: OciRegistry, repository: Repository, word: str) -> Pinned:
+    """A small image, a different one for each word."""
+    rootfs = {"type": "layers", "diff_ids": []}
+    config = orjson.dumps({"architecture": "amd64", "os": "linux", "rootfs": rootfs, "config": {"Labels": {"word": word}}})
+    document = encode(ImageManifest(await put(registry, repository, config, CONFIG), ()))
+    await registry.push_manifest(repository, word, document)
+    return Pinned(repository, document.digest)
+
+
 @pytest.fixture
-async def image(bench: Bench, registry: PlainRegistry, request: pytest.FixtureRequest) -> Pinned:
+async def image(bench: Bench, registry: OciRegistry, prefix: str) -> Pinned:
     """An image that no other test has, with its SBOM."""
-    repository = Repository(bench.host, "acme/" + sha256(request.node.name.encode()).hexdigest()[:12])
-    image = await registry.image(repository, "web")
+    repository = Repository(bench.host, f"{prefix}/web")
+    image = await pushed(registry, repository, "web")
     subject = await registry.head(repository, image.digest)
-    blob = await registry.put(repository, BOM, CYCLONEDX)
-    await registry.put(repository, NOTHING)
+    assert subject
+    blob = await put(registry, repository, BOM, CYCLONEDX)
+    await put(registry, repository, NOTHING, EMPTY)
     await registry.attach(repository, referrer(subject, blob, CYCLONEDX, {}))
     return image
 
@@ -110,7 +131,7 @@ def statements(image: Pinned) -> list[bytes]:
     ]
 
 
-async def found(registry: PlainRegistry, image: Pinned, public: str, **names: str) -> Any:
+async def found(registry: OciRegistry, image: Pinned, public: str, **names: str) -> Any:
     subject = Subject("web", image, **names)
     return (await verify(registry, [subject], [Trusted("k", public_key(public), TODAY, TODAY)], TODAY))[subject]
 
@@ -141,7 +162,7 @@ async def test_cosign_finds_no_signature_that_we_did_not_make(bench, image):
 
 async def test_a_verdict_of_another_image_does_not_pass_cosign_either(bench, registry, image):
     key, _ = read_private_key(bench.folder / "release.key", PASSPHRASE.encode())
-    other = await registry.image(image.repository, "other")
+    other = await pushed(registry, image.repository, "other")
     await sign(registry, other, statements(other), key)
     for suffix in ("sig", "att"):
         document = await registry.manifest(image.repository, f"{other.digest.replace(':', '-')}.{suffix}")

@@ -138,6 +138,18 @@ def read_private_key(file: Path, passphrase: bytes) -> tuple[EcPrivateKey, str]:
         raise BadKey(f"{file}: {bad}", bad.fix) from None
 
 
+def save(pair: KeyPair, private: Path, public: Path) -> None:
+    """Write a new key pair to two files that are not there yet; the private one for its owner only. Raises BadKey."""
+    for file, text, mode in ((private, pair.private, 0o600), (public, pair.public, 0o644)):
+        try:
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode), "w") as new:
+                new.write(text)
+        except FileExistsError:
+            raise BadKey(f"{file} is there already", "keys are never overwritten: choose another name") from None
+        except OSError as fault:
+            raise BadKey(f"{file} cannot be written: {fault.strerror}") from None
+
+
 def _from_pem(pem: bytes, passphrase: bytes | None) -> EcPrivateKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key

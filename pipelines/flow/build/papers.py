@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from pipelines.core.attestation import NOTHING, referrer
 from pipelines.core.manifest import decode
-from pipelines.core.signature import digest_of
+from pipelines.core.tally import digest_of
 from pipelines.flow.attach import attach
 from pipelines.flow.publish import Package
 from pipelines.flow.reading import read_document

@@ -18,7 +18,7 @@ from pipelines.core.sbom.bom import NotABom
 from pipelines.core.sbom.canonical import PATH, canonical
 from pipelines.core.sbom.outside import About
 from pipelines.core.sbom.outside import outside as beside
-from pipelines.core.signature import digest_of
+from pipelines.core.tally import digest_of
 from pipelines.flow.build import papers
 from pipelines.flow.build.outfit import Outfit, Wish
 from pipelines.flow.build.starts import Starts
@@ -214,10 +214,10 @@ class Single:
         if not isinstance(taken, Pinned):
             return Failed("publish", taken.reason, "run it again: it is built anew")
         sbom_digest = digest_of(shelved.sbom)
-        said = verdict_statement(taken, sbom_digest, predicate(verdict))
-        origins = await papers.find(registry, shelved.pinned, IN_TOTO)
+        origins = (await papers.find(registry, shelved.pinned, IN_TOTO))[:1]
+        said = verdict_statement(taken, sbom_digest, predicate(verdict), *map(digest_of, origins))
         attached = [papers.sbom(shelved.sbom), papers.statement(said, VERDICT)]
-        attached += [papers.statement(origin, PROVENANCE) for origin in origins[:1]]
+        attached += [papers.statement(origin, PROVENANCE) for origin in origins]
         await papers.put(registry, taken, attached)
         seconds = (self._outfit.now() - began).total_seconds()
         return Passed(taken, task.key, verdict, digest_of(said), sbom_digest, shelved.is_new, seconds)

@@ -9,13 +9,13 @@ import orjson
 
 from pipelines.adapters.keys import EcPrivateKey
 from pipelines.core.attestation import NOTHING, referrer, verdict_statement
-from pipelines.core.signature import digest_of
+from pipelines.core.tally import digest_of
 from pipelines.flow.sign import sign
 from pipelines.flow.trusted import Trusted
 from pipelines.flow.verify import verify
 from pipelines.model.oci import Descriptor, Pinned
 from pipelines.model.trust import CYCLONEDX, Subject, Verification
-from tests.pipelines.signing.shelf import Shelf
+from tests.pipelines.signing.shelf import HOME, Shelf
 
 TODAY = date(2026, 11, 21)
 SBOM = b'{"bomFormat":"CycloneDX","components":[],"specVersion":"1.6"}'
@@ -46,22 +46,20 @@ def verdict(**over: object) -> dict[str, object]:
     return {**said, **over}
 
 
-def attach_sbom(shelf: Shelf, image: Pinned, sbom: bytes = SBOM) -> Descriptor:
-    """An SBOM as a referrer, as a build puts it there."""
-    shelf.blobs[digest_of(sbom)], shelf.blobs[digest_of(NOTHING)] = sbom, NOTHING
-    document = shelf.manifests[image.digest]
-    subject = Descriptor(document.media_type, document.digest, len(document.body))
-    about = referrer(subject, Descriptor(CYCLONEDX, digest_of(sbom), len(sbom)), CYCLONEDX, {})
-    shelf.manifests[about.digest] = about
-    listed = Descriptor(about.media_type, about.digest, len(about.body), artifact_type=CYCLONEDX)
-    shelf.attached.setdefault(image.digest, []).append(listed)
-    return listed
+async def attach_sbom(shelf: Shelf, image: Pinned, sbom: bytes = SBOM) -> str:
+    """An SBOM as a referrer, as a build puts it there; the digest of its manifest."""
+    shelf.lay(sbom, NOTHING)
+    subject = await shelf.head(HOME, image.digest)
+    assert subject
+    document = referrer(subject, Descriptor(CYCLONEDX, digest_of(sbom), len(sbom)), CYCLONEDX, {})
+    await shelf.attach(HOME, document)
+    return document.digest
 
 
 async def signed(shelf: Shelf, word: str = "web", by: str = "release", **over: object) -> Subject:
     """An image with its SBOM, its verdict and its signature; what the lock says of it."""
     image = shelf.image(word)
-    attach_sbom(shelf, image)
+    await attach_sbom(shelf, image)
     statement = verdict_statement(image, digest_of(SBOM), verdict(**over))
     await sign(shelf, image, [statement], key(by))
     return Subject(word, image, digest_of(statement), digest_of(SBOM))
@@ -74,9 +72,6 @@ async def found(shelf: Shelf, subject: Subject, *keys: Trusted, today: date = TO
 
 def edited(shelf: Shelf, tag: str, **layer: object) -> None:
     """Rewrite the first layer of a manifest, as somebody who can write to the registry does."""
-    from pipelines.model.oci import MANIFEST, Document
-
-    value = orjson.loads(shelf.manifests[tag].body)
+    value = orjson.loads(shelf.at(tag).body)
     value["layers"][0] |= layer
-    body = orjson.dumps(value)
-    shelf.manifests[tag] = Document(MANIFEST, digest_of(body), body)
+    shelf.forge(tag, orjson.dumps(value))

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.adapters.keys import BadKey, EcPrivateKey, generate, private_key, public_key, read_private_key
+from pipelines.adapters.keys import BadKey, EcPrivateKey, generate, private_key, public_key, read_private_key, save
 from tests.pipelines.signing.scene import key
 
 PAIR = generate(b"correct horse")
@@ -169,3 +169,16 @@ def test_a_key_file_that_is_none_says_which(tmp_path: Path):
     file.write_text("hello")
     with pytest.raises(BadKey, match=r"release\.key: this is not a private key"):
         read_private_key(file, b"")
+
+
+def test_a_new_key_is_for_its_owner_only_and_never_overwrites_another(tmp_path: Path):
+    private, public = tmp_path / "release.key", tmp_path / "release.pub"
+    save(PAIR, private, public)
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert (private.read_text(), public.read_text()) == PAIR
+    with pytest.raises(BadKey, match=r"release\.key is there already"):
+        save(generate(b""), private, tmp_path / "other.pub")
+    assert private.read_text() == PAIR.private
+    assert not (tmp_path / "other.pub").exists()
+    with pytest.raises(BadKey, match="cannot be written: No such file"):
+        save(PAIR, tmp_path / "nowhere" / "x.key", public)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import orjson
 import pytest
@@ -20,10 +20,15 @@ from pipelines.core.attestation import (
     verdict_claim,
     verdict_statement,
 )
+from pipelines.core.judge import judge
+from pipelines.core.predicate import TYPE, predicate
 from pipelines.core.provenance import Dependency, Provenance, provenance_statement, read_provenance, without_credentials
-from pipelines.core.signature import digest_of, payload, signed_digest
+from pipelines.core.signature import payload, signed_digest
+from pipelines.core.tally import digest_of
 from pipelines.model.oci import Pinned, Repository
-from pipelines.model.trust import IN_TOTO, Malformed
+from pipelines.model.trust import IN_TOTO, VERDICT, Malformed
+from pipelines.model.verdict import Policy, Subject
+from pipelines.model.vulnerability import Package, Report, Vulnerability
 from tests.pipelines.signing.scene import SBOM, verdict
 
 AT = Pinned(Repository("registry.test", "acme/web"), digest_of(b"image"))
@@ -168,3 +173,15 @@ def test_provenance_of_others_is_read_as_far_as_it_goes():
     }  # fmt: skip
     origin = read_provenance(read_statement(statement(AT, "https://slsa.dev/provenance/v1", theirs)))
     assert origin.dependencies == (Dependency("", "git+https://x", ""), Dependency("", "", ""))
+
+
+@pytest.mark.parametrize("fail_on", [("CRITICAL",), ("LOW",)])
+def test_what_a_gate_decides_is_what_its_signed_verdict_says(fail_on):
+    package = Package("openssl", "3.0.1", purl="pkg:deb/debian/openssl@3.0.1")
+    report = Report((package,), (Vulnerability("CVE-2026-1", "LOW", package, "3.0.2"),), "", "trivy 0.76.0", "2026-11-21T06:00:00Z")
+    decided = judge(report, Policy(fail_on, "fail"), Subject("web"), date(2026, 11, 21))
+    claim = verdict_claim(read_statement(verdict_statement(AT, digest_of(SBOM), predicate(decided))))
+    assert claim.passed is decided.passed is (fail_on == ("CRITICAL",))
+    assert (claim.scanner, claim.database, claim.policy) == (decided.scanner, decided.database, decided.policy)
+    assert claim.counts == {"passes" if decided.passed else "fails": {"LOW": 1}}
+    assert TYPE == VERDICT

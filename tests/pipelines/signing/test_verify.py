@@ -9,12 +9,18 @@ from datetime import date
 import orjson
 import pytest
 
+from pipelines.adapters.keys import public_key
 from pipelines.core.attestation import attestation_layer, envelope, pae, statement, verdict_statement
-from pipelines.core.signature import attestation_tag, digest_of, holder, payload, signature_layer, signature_tag
-from pipelines.flow.sign import sign
+from pipelines.core.signature import STATEMENT, attestation_tag, holder, payload, signature_layer, signature_tag
+from pipelines.core.subjects import subjects
+from pipelines.core.tally import digest_of
+from pipelines.flow.build import papers
+from pipelines.flow.sign import sign, sign_locked
+from pipelines.flow.trusted import trusted as trusted_keys
 from pipelines.flow.verify import verify
-from pipelines.model.oci import MANIFEST, Document, Pinned
+from pipelines.model.oci import Pinned
 from pipelines.model.trust import (
+    CYCLONEDX,
     IN_TOTO,
     PROVENANCE,
     VERDICT,
@@ -32,6 +38,8 @@ from pipelines.model.trust import (
     WrongKey,
 )
 from pipelines.ports import Denied, RegistryFault, Unreachable
+from reconciler.model.lock import Build, Builds, Lock
+from reconciler.model.signing import SigningKey, SigningRules
 from tests.pipelines.signing.scene import SBOM, TODAY, attach_sbom, edited, found, key, signed, trusted, verdict
 from tests.pipelines.signing.shelf import HOME, Shelf
 
@@ -64,19 +72,19 @@ async def test_a_refused_build_is_no_pass_however_well_it_is_signed(shelf):
 
 async def test_a_manifest_that_is_gone_is_absent(shelf):
     subject = await signed(shelf)
-    del shelf.manifests[subject.at.digest]
+    await shelf.delete(HOME, subject.at.digest)
     assert await found(shelf, subject) == Absent()
 
 
 async def test_another_manifest_under_the_digest_is_tampered(shelf):
     subject = await signed(shelf)
-    shelf.manifests[subject.at.digest] = Document(MANIFEST, subject.at.digest, b"{}")
+    shelf.forge(subject.at.digest, b"{}")
     assert isinstance(await found(shelf, subject), Tampered)
 
 
 async def test_without_a_signature_it_is_unsigned(shelf):
     subject = await signed(shelf)
-    del shelf.manifests[signature_tag(subject.at.digest)]
+    await shelf.delete(HOME, signature_tag(subject.at.digest))
     assert await found(shelf, subject) == Unsigned()
 
 
@@ -130,13 +138,13 @@ async def test_a_key_listed_twice_counts_on_the_days_of_both(shelf):
 
 async def test_a_signature_copied_from_another_image_is_told_as_that(shelf):
     subject, other = await signed(shelf), await signed(shelf, "other")
-    shelf.manifests[signature_tag(subject.at.digest)] = shelf.manifests[signature_tag(other.at.digest)]
+    shelf.forged[signature_tag(subject.at.digest)] = shelf.at(signature_tag(other.at.digest))
     assert await found(shelf, subject) == OtherDigest("signature", other.at.digest)
 
 
 async def test_a_verdict_copied_from_another_image_is_told_as_that(shelf):
     subject, other = await signed(shelf), await signed(shelf, "other")
-    shelf.manifests[attestation_tag(subject.at.digest)] = shelf.manifests[attestation_tag(other.at.digest)]
+    shelf.forged[attestation_tag(subject.at.digest)] = shelf.at(attestation_tag(other.at.digest))
     assert await found(shelf, replace(subject, verdict="")) == OtherDigest("verdict", other.at.digest)
     assert await found(shelf, subject) == Unattested("the gate's verdict")
 
@@ -144,7 +152,7 @@ async def test_a_verdict_copied_from_another_image_is_told_as_that(shelf):
 async def test_an_altered_payload_is_tampered(shelf):
     subject, other = await signed(shelf), shelf.image("evil")
     said = payload(HOME, other.digest)
-    shelf.blobs[digest_of(said)] = said
+    shelf.lay(said)
     edited(shelf, signature_tag(subject.at.digest), digest=digest_of(said), size=len(said))
     assert await found(shelf, subject) == Tampered("the signature is not what a trusted key signed")
 
@@ -155,9 +163,18 @@ async def test_a_blob_that_is_not_its_digest_is_tampered(shelf):
     assert isinstance(await found(shelf, subject), Tampered)
 
 
+@pytest.mark.parametrize("tag", [signature_tag, attestation_tag])
+async def test_a_blob_that_is_gone_is_no_pass(shelf, tag):
+    subject = await signed(shelf)
+    del shelf.blobs[orjson.loads(shelf.at(tag(subject.at.digest)).body)["layers"][0]["digest"]]
+    result = await found(shelf, subject)
+    assert isinstance(result, Tampered)
+    assert result.what.endswith("is named there and gone")
+
+
 async def test_without_an_attestation_it_is_unattested(shelf):
     subject = await signed(shelf)
-    del shelf.manifests[attestation_tag(subject.at.digest)]
+    await shelf.delete(HOME, attestation_tag(subject.at.digest))
     assert await found(shelf, subject) == Unattested("the gate's verdict")
 
 
@@ -166,13 +183,13 @@ async def test_an_attestation_of_another_kind_is_no_verdict(shelf):
     await sign(shelf, image, [statement(image, PROVENANCE, verdict(digest=image.digest, sbom=digest_of(SBOM)))], key("release"))
     assert await found(shelf, Subject("web", image)) == Unattested("the gate's verdict")
     tag = attestation_tag(image.digest)
-    edited(shelf, tag, annotations={**orjson.loads(shelf.manifests[tag].body)["layers"][0]["annotations"], "predicateType": VERDICT})
+    edited(shelf, tag, annotations={**orjson.loads(shelf.at(tag).body)["layers"][0]["annotations"], "predicateType": VERDICT})
     assert await found(shelf, Subject("web", image)) == Unattested("the gate's verdict")
 
 
 async def test_a_verdict_that_a_stranger_signed_does_not_count(shelf):
     image = shelf.image("web")
-    attach_sbom(shelf, image)
+    await attach_sbom(shelf, image)
     said = verdict_statement(image, digest_of(SBOM), verdict())
     await sign(shelf, image, [], key("release"))
     await sign(shelf, image, [said], key("stranger"))
@@ -192,9 +209,30 @@ async def test_a_verdict_is_the_one_that_the_lock_names(shelf):
     assert await found(shelf, replace(subject, verdict=digest_of(b"another"))) == Unattested("the gate's verdict")
 
 
+async def test_a_verdict_that_only_calls_itself_the_one_that_the_lock_names_is_another(shelf):
+    subject = replace(await signed(shelf), verdict=digest_of(b"another"))
+    notes = orjson.loads(shelf.at(attestation_tag(subject.at.digest)).body)["layers"][0]["annotations"]
+    edited(shelf, attestation_tag(subject.at.digest), annotations={**notes, STATEMENT: subject.verdict})
+    assert await found(shelf, subject) == Unattested("the gate's verdict that the lock names")
+
+
+async def test_everything_in_a_lock_is_verified_by_the_keys_of_the_fleet(shelf):
+    subject = await signed(shelf)
+    other = shelf.image("other")
+    builds = Build(subject.at.digest, "v2", "", TODAY, subject.verdict, subject.sbom), Build(other.digest, "v1", "", TODAY)
+    rules = SigningRules(keys={"r": SigningKey(public_key=key("release").public.pem, from_=TODAY, until=TODAY)})
+    asked = subjects(Lock({"web": Builds(builds[0], builds), "api": Builds(builds[1], builds[1:])}), "registry.test/acme", ["web"])
+    results = await verify(shelf, asked, trusted_keys(rules, public_key), TODAY)
+    assert [(one.image, one.at.repository, type(result)) for one, result in results.items()] == [
+        ("web", HOME, Verified),
+        ("web", HOME, Unsigned),
+    ]
+
+
 async def test_without_its_sbom_it_is_unattested(shelf):
     subject = await signed(shelf)
-    shelf.attached[subject.at.digest] = [one for one in shelf.attached[subject.at.digest] if "cyclonedx" not in one.artifact_type]
+    (sbom,) = [one.digest for one in await shelf.referrers(HOME, subject.at.digest) if one.artifact_type == CYCLONEDX]
+    await shelf.delete(HOME, sbom)
     assert await found(shelf, subject) == Unattested("the SBOM that was judged")
 
 
@@ -207,7 +245,7 @@ async def test_an_sbom_whose_blob_is_gone_is_not_there(shelf):
 async def test_an_sbom_that_was_not_judged_does_not_count(shelf):
     subject = await signed(shelf)
     other = b'{"bomFormat":"CycloneDX"}'
-    attach_sbom(shelf, subject.at, other)
+    await attach_sbom(shelf, subject.at, other)
     assert isinstance(await found(shelf, replace(subject, sbom=digest_of(other))), Tampered)
 
 
@@ -227,7 +265,7 @@ HOSTILE = [b"", b"[]", b"{}", b"\xff\xfe", b'{"layers": {}}', b'{"layers": [1]}'
 @pytest.mark.parametrize("tag", [signature_tag, attestation_tag])
 async def test_a_hostile_manifest_is_tampered_and_nothing_worse(shelf, tag, body):
     subject = await signed(shelf)
-    shelf.manifests[tag(subject.at.digest)] = Document(MANIFEST, digest_of(body), body)
+    shelf.forge(tag(subject.at.digest), body)
     assert isinstance(await found(shelf, subject), Tampered)
 
 
@@ -236,8 +274,8 @@ async def test_a_hostile_payload_is_tampered_even_when_a_trusted_key_signed_it(s
     subject = await signed(shelf)
     layer = signature_layer(data, key("release").sign(data), key("release").fingerprint)
     config, document = holder((layer,))
-    shelf.blobs |= {digest_of(data): data, digest_of(config): config}
-    shelf.manifests[signature_tag(subject.at.digest)] = document
+    shelf.lay(data, config)
+    shelf.forged[signature_tag(subject.at.digest)] = document
     assert isinstance(await found(shelf, subject), Tampered)
 
 
@@ -264,8 +302,8 @@ def odd(image: Pinned) -> list[bytes]:
 async def put(shelf: Shelf, image: Pinned, said: bytes, data: bytes) -> None:
     """An envelope in the place of all attestations."""
     config, document = holder((attestation_layer(data, said, VERDICT, key("release").fingerprint),))
-    shelf.blobs |= {digest_of(data): data, digest_of(config): config}
-    shelf.manifests[attestation_tag(image.digest)] = document
+    shelf.lay(data, config)
+    shelf.forged[attestation_tag(image.digest)] = document
 
 
 async def test_a_hostile_attestation_is_tampered_and_nothing_worse(shelf):
@@ -308,20 +346,19 @@ async def test_no_more_images_than_wished_are_asked_for_at_once(shelf):
 
 async def test_signing_again_changes_nothing(shelf):
     subject = await signed(shelf)
-    before = (dict(shelf.manifests), dict(shelf.blobs), len(shelf.pushed))
+    before = (dict(shelf.home.manifests), dict(shelf.home.tags), dict(shelf.blobs), list(shelf.tagged))
     await sign(shelf, subject.at, [verdict_statement(subject.at, digest_of(SBOM), verdict())], key("release"))
-    tags = [name for name in shelf.pushed[before[2] :] if not name.startswith("sha256:")]
-    assert (shelf.manifests, shelf.blobs, tags) == (before[0], before[1], [])
-    assert len(shelf.attached[subject.at.digest]) == 2
+    assert (shelf.home.manifests, shelf.home.tags, shelf.blobs, shelf.tagged) == before
+    assert len(await shelf.referrers(HOME, subject.at.digest)) == 2
 
 
 async def test_who_is_overtaken_while_signing_writes_once_more(shelf):
     image = shelf.image("web")
-    attach_sbom(shelf, image)
+    await attach_sbom(shelf, image)
     said = payload(HOME, image.digest)
     theirs = signature_layer(said, key("stranger").sign(said), key("stranger").fingerprint)
     config, document = holder((theirs,))
-    shelf.blobs |= {digest_of(config): config, digest_of(said): said}
+    shelf.lay(config, said)
     shelf.overtaken = [document]
     await sign(shelf, image, [], key("release"))
     for name in ("release", "stranger"):
@@ -331,18 +368,78 @@ async def test_who_is_overtaken_while_signing_writes_once_more(shelf):
 async def test_what_is_not_there_is_not_signed(shelf):
     with pytest.raises(RegistryFault, match="nothing was signed"):
         await sign(shelf, Pinned(HOME, digest_of(b"gone")), [], key("release"))
-    assert not shelf.manifests
+    assert not shelf.home.manifests
 
 
 async def test_a_statement_about_something_else_is_not_signed(shelf):
     image, other = shelf.image("web"), shelf.image("other")
     with pytest.raises(ValueError, match="is not signed for"):
         await sign(shelf, image, [verdict_statement(other, digest_of(SBOM), verdict())], key("release"))
-    assert not shelf.pushed
+    assert not shelf.tagged
 
 
 async def test_signatures_of_others_stay(shelf):
     subject = await signed(shelf, by="stranger")
     await sign(shelf, subject.at, [], key("release"))
-    layers = orjson.loads(shelf.manifests[signature_tag(subject.at.digest)].body)["layers"]
+    layers = orjson.loads(shelf.at(signature_tag(subject.at.digest)).body)["layers"]
     assert len(layers) == 2
+
+
+def provenance(image: Pinned, word: str = "made") -> bytes:
+    return statement(image, PROVENANCE, {"buildDefinition": {"buildType": word}, "runDetails": {}})
+
+
+async def built(shelf: Shelf, *more: bytes, **over: object) -> Subject:
+    """An image as a build leaves it: SBOM, provenance and verdict hang on it, and nobody has signed anything."""
+    image = shelf.image("web")
+    await attach_sbom(shelf, image)
+    said = verdict_statement(image, digest_of(SBOM), verdict(**over), digest_of(provenance(image)))
+    await papers.put(shelf, image, [papers.statement(one, "t") for one in (said, *(more or [provenance(image)]))])
+    return Subject("web", image, digest_of(said), digest_of(SBOM))
+
+
+async def test_what_a_build_left_is_signed_as_the_lock_names_it(shelf):
+    subject = await built(shelf)
+    assert await found(shelf, subject) == Unsigned()
+    await sign_locked(shelf, subject, key("release"))
+    result = await found(shelf, subject)
+    assert isinstance(result, Verified)
+    assert result.verdict.provenance == digest_of(provenance(subject.at))
+
+
+async def test_what_nobody_named_is_not_signed(shelf):
+    image = shelf.image("web")
+    subject = await built(shelf, provenance(image), provenance(image, "forged"), statement(image, VERDICT, {"passed": True}))
+    await sign_locked(shelf, subject, key("release"))
+    layers = orjson.loads(shelf.at(attestation_tag(image.digest)).body)["layers"]
+    assert {layer["annotations"][STATEMENT] for layer in layers} == {subject.verdict, digest_of(provenance(image))}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"verdict": ""}, "without the verdict"),
+        ({"verdict": digest_of(b"another")}, "without the verdict"),
+        ({"sbom": digest_of(b"another")}, "no pass of this build and its SBOM"),
+    ],
+)
+async def test_what_the_lock_does_not_name_is_not_signed(shelf, change, why):
+    subject = await built(shelf)
+    with pytest.raises(RegistryFault, match=why):
+        await sign_locked(shelf, replace(subject, **change), key("release"))
+    assert shelf.tagged == []
+
+
+async def test_what_did_not_pass_is_not_signed(shelf):
+    subject = await built(shelf, passed=False)
+    with pytest.raises(RegistryFault, match="no pass"):
+        await sign_locked(shelf, subject, key("release"))
+    assert shelf.tagged == []
+
+
+async def test_a_verdict_whose_provenance_is_gone_is_not_signed(shelf):
+    image = shelf.image("web")
+    subject = await built(shelf, provenance(image, "another"))
+    with pytest.raises(RegistryFault, match="without its provenance"):
+        await sign_locked(shelf, subject, key("release"))
+    assert shelf.tagged == []
