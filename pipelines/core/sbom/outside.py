@@ -39,7 +39,8 @@ def outside(inside: bytes, about: About, license: License) -> bytes:
     """Canonical JSON of the whole document. Raises NotABom."""
     bom = load(inside)
     root = _image("image", about.image, about.pinned)
-    root["properties"] = [{"name": REVISION, "value": about.revision}] if about.revision else []
+    inner = (bom.get("metadata") or {}).get("component") or {}
+    root["properties"] = [*(inner.get("properties") or ()), {"name": REVISION, "value": about.revision}]
     if about.ancestors:
         root["pedigree"] = {"ancestors": [_image(f"ancestor:{name}", name, pinned) for name, pinned in about.ancestors]}
     tool, _, version = about.scanner.partition(" ")
