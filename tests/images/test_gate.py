@@ -15,6 +15,7 @@ from pipelines.core.gate import gate
 from pipelines.core.judge import judge
 from pipelines.core.predicate import read_verdict, verdict_json
 from pipelines.core.report import read_report
+from pipelines.core.sbom.bom import owners
 from pipelines.core.sbom.canonical import canonical
 from pipelines.core.tell import sentences
 from pipelines.core.vex import read_vex
@@ -86,7 +87,7 @@ async def test_the_gate_judges(name: str, web: Layout, trivy_with: Callable[...,
     assert read_verdict(verdict_json(verdict)) == verdict
 
     sbom = canonical(await trivy.inventory(web.folder), "web", subject(web, case).owners)
-    again = judge(read(await trivy.rescan(sbom)), policy(case), subject(web, case), case.get("today", TODAY))
+    again = judge(read(await trivy.rescan(sbom)), policy(case), Subject("web", owners(sbom), case.get("size", 0)), case.get("today", TODAY))
     assert verdict_json(again) == verdict_json(verdict), "an SBOM is judged like the image that it describes"
 
 

@@ -60,18 +60,29 @@ async def _answer(process: asyncio.subprocess.Process, limits: Limits) -> Done:
 async def _process(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process in a session of its own; it and what it started are gone afterwards."""
     pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    try:
-        process = await asyncio.create_subprocess_exec(
+    start = asyncio.create_task(
+        asyncio.create_subprocess_exec(
             *command, cwd=folder, env=dict(environment), stdin=nothing, stdout=pipe, stderr=pipe, start_new_session=True
         )
+    )
+    try:
+        process = await asyncio.shield(start)
+    except asyncio.CancelledError:  # asyncio itself would end the process alone, and not what it has started since
+        with contextlib.suppress(OSError):
+            await _end(await start)
+        raise
     except OSError as fault:
         raise NoVerdict(f"Trivy cannot be started: {fault.strerror}", "install the one that is pinned, for this kind of machine") from None
     try:
         yield process
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _whole(stream: asyncio.StreamReader, limit: int) -> bytes:

@@ -13,6 +13,9 @@ TRIVY = "aquasecurity:trivy:"
 IMAGE = "fleetwright:image"
 """Property of a component: the image of the hierarchy that brought it."""
 
+LAYER = "fleetwright:layer"
+"""Property of the image itself, one a layer, lowest first: its diff_id and the image that brought it."""
+
 
 class NotABom(ValueError):
     """It cannot be read as CycloneDX."""
@@ -52,6 +55,13 @@ def load(data: bytes) -> dict[str, Any]:
 def properties(component: Mapping[str, Any]) -> dict[str, str]:
     """Name and value of each; where one stands twice, the last."""
     return {str(one.get("name", "")): str(one.get("value", "")) for one in component.get("properties") or () if isinstance(one, dict)}
+
+
+def owners(data: bytes) -> dict[str, str]:
+    """By diff_id, lowest layer first: the image that brought it. Raises NotABom."""
+    root = (load(data).get("metadata") or {}).get("component") or {}
+    said = [str(one.get("value", "")) for one in root.get("properties") or () if isinstance(one, dict) and one.get("name") == LAYER]
+    return dict(one.partition(" ")[::2] for one in said)
 
 
 def components(data: bytes) -> tuple[Component, ...]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.core.sbom.bom import IMAGE, TRIVY, NotABom, load
+from pipelines.core.sbom.bom import IMAGE, LAYER, TRIVY, NotABom, load
 from reconciler.model.canonical import dumps
 
 PATH = "opt/fleet/image-sbom.json"
@@ -22,7 +22,7 @@ _DROPPED = frozenset({f"{TRIVY}LayerDigest", f"{TRIVY}Size", IMAGE})
 
 
 def canonical(inventory: bytes, image: str, owners: Mapping[str, str]) -> bytes:
-    """What a scanner found, without serial, time, digest and tool; `owners`: image by diff_id. Raises NotABom."""
+    """What a scanner found, without serial, time, digest and tool; `owners`: image by diff_id, lowest first. Raises NotABom."""
     bom = load(inventory)
     components = sorted((_component(one, image, owners) for one in bom.get("components") or ()), key=_content)
     refs = _refs(components)
@@ -33,13 +33,14 @@ def canonical(inventory: bytes, image: str, owners: Mapping[str, str]) -> bytes:
     for one in bom.get("dependencies") or ():
         ends = (renamed.get(str(end)) for end in one.get("dependsOn") or ())
         edges.setdefault(renamed.get(str(one.get("ref")), ROOT), set()).update(end for end in ends if end in kept)
+    layers = [{"name": LAYER, "value": f"{diff_id} {owner}"} for diff_id, owner in owners.items()]
     edges[ROOT] |= edges.keys() - set().union(*edges.values()) - {ROOT}
     return dumps(
         {
             "bomFormat": "CycloneDX",
             "specVersion": SPEC,
             "version": 1,
-            "metadata": {"component": {"bom-ref": ROOT, "type": "container", "name": image}},
+            "metadata": {"component": {"bom-ref": ROOT, "type": "container", "name": image, "properties": layers}},
             "components": [{**one, "bom-ref": refs[one["bom-ref"]]} for one in components],
             "dependencies": [{"ref": ref, "dependsOn": sorted(edges[ref] - {ref})} for ref in sorted(edges)],
         }

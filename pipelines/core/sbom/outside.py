@@ -30,7 +30,7 @@ class About:
     made: str
     """When, RFC 3339."""
     scanner: str
-    """`trivy 0.76.0`."""
+    """`trivy 0.76.0`, or its name alone."""
     ancestors: Sequence[tuple[str, Pinned]] = ()
     """What it starts from, nearest first; each with its name."""
 
@@ -39,11 +39,13 @@ def outside(inside: bytes, about: About, license: License) -> bytes:
     """Canonical JSON of the whole document. Raises NotABom."""
     bom = load(inside)
     root = _image("image", about.image, about.pinned)
-    root["properties"] = [{"name": REVISION, "value": about.revision}] if about.revision else []
+    inner = (bom.get("metadata") or {}).get("component") or {}
+    root["properties"] = [*(inner.get("properties") or ()), {"name": REVISION, "value": about.revision}]
     if about.ancestors:
         root["pedigree"] = {"ancestors": [_image(f"ancestor:{name}", name, pinned) for name, pinned in about.ancestors]}
     tool, _, version = about.scanner.partition(" ")
-    tools = [{"type": "application", "name": tool, "version": version}, {"type": "application", "name": "fleetwright"}]
+    scanner = {"type": "application", "name": tool} | ({"version": version} if version else {})
+    tools = [scanner, {"type": "application", "name": "fleetwright"}]
     return dumps(
         {
             "$schema": SCHEMA,
