@@ -8,6 +8,7 @@ import signal
 import socketserver
 import sys
 import threading
+from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,15 +76,10 @@ def main() -> int:
 
 def healthy() -> int:
     """0 when what listens on PORT (8080) answers GET /healthz with 200 to 399, else 1: for probes that run a command."""
-    connection = HTTPConnection("127.0.0.1", _port(), timeout=_TIMEOUT)
-    try:
+    with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", _port(), timeout=_TIMEOUT)) as connection:
         connection.request("GET", "/healthz")
-        return 0 if connection.getresponse().status < HTTPStatus.BAD_REQUEST else 1
-    except (OSError, HTTPException) as fault:
-        print(f"fleet: {fault}", file=sys.stderr)
-        return 1
-    finally:
-        connection.close()
+        return int(connection.getresponse().status >= HTTPStatus.BAD_REQUEST)
+    return 1
 
 
 def _port() -> int:

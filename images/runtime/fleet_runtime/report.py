@@ -84,11 +84,9 @@ class Spool:
     def waiting(self) -> Iterator[tuple[str, bytes]]:
         """Reports by name, the oldest first."""
         for file in sorted(self._folder.glob("*.json")):
-            try:
+            with suppress(OSError):
                 if file.stem not in self._gone:
                     yield file.stem, file.read_bytes()
-            except OSError:
-                continue
         yield from tuple(self._memory.items())
 
     def drop(self, name: str) -> None:
@@ -100,10 +98,8 @@ class Spool:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """A report goes where the fleet says, nowhere else."""
-
     def redirect_request(self, *_: Any) -> None:
-        return None
+        """A report goes where the fleet says, nowhere else."""
 
 
 def post(url: str, name: str, body: bytes) -> tuple[bool, float]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-_PLACEHOLDER = [sys.executable, "-m", "fleet_runtime", "placeholder"]
-
 
 def main(command: list[str]) -> None:
     """Never returns: becomes `command`, or the placeholder where there is none."""
     _beside()
-    command = command or _PLACEHOLDER
+    command = command or [sys.executable, "-m", "fleet_runtime", "placeholder"]
     try:
         os.execvp(command[0], command)
     except OSError as fault:

@@ -38,7 +38,7 @@ def settled(file: Dockerfile, before: Inherited) -> Inherited:
 
 def _line(file: Dockerfile, stage: Stage) -> list[Stage]:
     """The stages that a stage goes on from, the first one first."""
-    earlier = (other for other in file.stages[: stage.position] if other.name and other.name == stage.base.text.lower())
+    earlier = (other for other in file.stages[: stage.position] if other.name and other.name == stage.base.text)
     before = next(earlier, None)
     return [*(_line(file, before) if before is not None else ()), stage]
 

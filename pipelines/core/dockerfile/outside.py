@@ -38,11 +38,11 @@ def outside(file: Dockerfile, args: Mapping[str, str]) -> tuple[Outside, ...]:
 
 def _of_stage(file: Dockerfile, stage: Stage, values: Mapping[str, str]) -> Iterator[Outside]:
     before = {other.name for other in file.stages[: stage.position] if other.name}
-    if stage.base.text.lower() not in (*before, "", "scratch"):
+    if stage.base.text not in (*before, "", "scratch"):
         yield Outside(replaced(stage.base.text, values) or "", stage.base, "FROM", stage.position)
     for step in stage.steps:
         for by, word in _taken_from(step):
-            is_stage = word.text.lower() in before or (word.text.isdecimal() and int(word.text) < stage.position)
+            is_stage = word.text in before or (word.text.isdecimal() and int(word.text) < stage.position)
             if not is_stage:
                 yield Outside("" if "$" in word.text else word.text, word, by, stage.position)
 

@@ -63,6 +63,9 @@ class _Reader:
         named = len(words) == 3 and words[1].text.lower() == "as"
         if not words or not (len(words) == 1 or named):
             self._find(codes.UNREADABLE, start.start, f"`FROM {start.rest}` cannot be read", "write `FROM IMAGE` or `FROM IMAGE AS NAME`")
+        if named and words[2].text != words[2].text.lower():
+            fix = f"write {words[2].text.lower()}, here and where it is used"
+            self._find(codes.NOT_SHARED, words[2].start, f"the stage {words[2].text} has capitals, which builders read differently", fix)
         base = words[0] if words else Word("", start.start, start.start)
         return Stage(position, words[2].text.lower() if named else "", base, start, tuple(steps))
 

@@ -23,7 +23,7 @@ DRIVERS: Mapping[str, str] = {
     "13.0": "580.65.06",
 }
 """Lowest Linux driver of each CUDA toolkit's general release (NVIDIA, CUDA Toolkit Release Notes, "CUDA Toolkit and Corresponding
-Driver Versions"). Minor-version compatibility would let some older drivers run it with features missing; we do not count on it."""
+Driver Versions"). Minor-version compatibility would let some older drivers run it with features missing; this check does not count on it."""
 
 
 def cuda_of(fleet: Fleet, image: str) -> str | None:
