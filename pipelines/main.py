@@ -25,6 +25,7 @@ def main() -> None:
     try:
         from reconciler.shell.cli import mount, run
 
+        stand_above()
         for name, about in MOUNTED.items():
             mount(name, about, f"pipelines.shell.{name}")
         sys.exit(run())
@@ -32,6 +33,13 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     finally:
         gc.freeze()  # or the interpreter, as it ends, looks through all there is for garbage: it goes with the process anyway
+
+
+def stand_above() -> None:
+    """What this layer adds to the one below besides commands."""
+    from reconciler.shell import above
+
+    above.add(checks=["pipelines.shell.contexts:findings"], codes=["pipelines.core.dockerfile.codes:CODES"])
 
 
 def _without_plugins() -> None:

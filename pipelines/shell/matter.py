@@ -12,18 +12,19 @@ from pipelines.core.dockerfile.parse import parse
 from pipelines.core.targets import descendants, lineage, targets
 from pipelines.model.decision import Decided
 from pipelines.model.recipe import Files, Recipe, Target
+from pipelines.shell.contexts import found
 from reconciler.core.environment import environment
 from reconciler.core.resolve import resolve
 from reconciler.core.understand import understand
 from reconciler.kinds import KINDS
-from reconciler.model.findings import Finding
+from reconciler.model.findings import Finding, errors
 from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph
 from reconciler.model.lock import Lock
 from reconciler.model.value import dataclass
 from reconciler.ports import SourceUnavailable
 from reconciler.shell.exits import Exit
-from reconciler.shell.refusal import Refusal
+from reconciler.shell.refusal import Refusal, refused_by
 from reconciler.shell.workspace import Workspace, open_workspace
 
 
@@ -85,6 +86,14 @@ def matter(repo: Path | None, env: str | None) -> Matter:
     except SourceUnavailable as gone:
         raise Refusal(str(gone), gone.fix, Exit.FINDINGS) from None
     return Matter(workspace, where, graph, lock, found, contexts(found, files))
+
+
+def refuse_wrong(matter: Matter, names: frozenset[str]) -> None:
+    """Refuses where a Dockerfile or a context of these has an error: what a builder makes of it nobody can tell."""
+    subjects = {target.ref for target in matter.targets if target.name in names}
+    for finding in errors(found(matter.targets, dict(matter.contexts), matter.graph, matter.workspace)):
+        if finding.subject in subjects:
+            raise refused_by(finding, Exit.FINDINGS)
 
 
 def mentions(text: str, target: Target) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pipelines.flow.retag import retag
 from pipelines.model.outcome import Passed
 from pipelines.ports import Registry, RegistryFault, Secret
 from pipelines.shell import equipment
-from pipelines.shell.matter import Matter, matter, mentions
+from pipelines.shell.matter import Matter, matter, mentions, refuse_wrong
 from pipelines.shell.progress import Board, Lines
 from pipelines.shell.told import as_json, exit_of, more
 from reconciler.adapters.lockfile import LockNotWritten, rewrite
@@ -71,10 +71,9 @@ def command(
     Example: fleet images build family-web --env trial
     """
     found = matter(repo, env)
+    refuse_wrong(found, asked_for := found.named(names))
     given = tuple(_secret(text) for text in secrets)
-    asked = Asked(
-        found.named(names), builder or found.where.builder.engine, jobs or equipment.cores(), given, force, verbose, output == "json"
-    )
+    asked = Asked(asked_for, builder or found.where.builder.engine, jobs or equipment.cores(), given, force, verbose, output == "json")
     done = run(lambda stop: _build(found, asked, stop))
     for name, outcome in done.outcomes.items():
         for text in more(outcome, found.heirs()):

@@ -9,6 +9,7 @@ import click
 
 from reconciler.kinds import KINDS
 from reconciler.model.findings import Finding, Severity, ordered
+from reconciler.shell import above
 from reconciler.shell.exits import Exit
 from reconciler.shell.options import color_option, colored, repository_option
 from reconciler.shell.workspace import Workspace, open_workspace
@@ -48,7 +49,8 @@ def findings(workspace: Workspace, env: str | None) -> tuple[Finding, ...]:
     if spec is None:
         return workspace.reading.findings
     names = [env] if env else list(spec.environments)
-    return ordered(finding for name in names for finding in workspace.graph(workspace.environment(name)).findings)
+    graphs = [workspace.graph(workspace.environment(name)) for name in names]
+    return ordered((*(finding for graph in graphs for finding in graph.findings), *above.findings(workspace, graphs[0])))
 
 
 def _inside(root: Path, file: Path) -> str:
