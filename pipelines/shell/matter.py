@@ -74,7 +74,7 @@ def matter(repo: Path | None, env: str | None) -> Matter:
     """What is there to build. Refuses a fleet that does not stand, and contexts that cannot be read."""
     workspace = open_workspace(repo)
     where = workspace.environment(env)
-    graph = workspace.graph(where)
+    graph = workspace.resolved(where)
     lock, about = workspace.lock(where)
     if lock.is_broken:
         raise Refusal(

@@ -59,6 +59,13 @@ class Workspace:
                 return BROKEN, (UNREAD.at(Place(where.lock, 1, 1), str(gone), fix, Ref("Lock", where.lock)),)
         return read_lock(where.lock, data) if data is not None else (Lock(), ())
 
+    def resolved(self, where: Environment) -> Graph:
+        """The graph in an environment, not judged by any policy."""
+        lock, about_lock = self.lock(where)
+        reading = self.reading
+        graph = resolve(reading.fleet, KINDS, reading.linking, where, lock, reading.tree, self.today, findings=reading.findings)
+        return _with(graph, ordered((*reading.findings, *about_lock, *graph.findings)))
+
     def graph(self, where: Environment, forced: Mapping[Ref, Hold] | None = None) -> Graph:
         """The graph in an environment. Its findings are all there are: of specs, lock, environment and policy."""
         lock, about_lock = self.lock(where)
