@@ -41,7 +41,7 @@ def folder(mode: int = 0o755, **more: object) -> Leaf:
 
 
 def link(target: str) -> Leaf:
-    return Leaf("symlink", target.encode(), 0o777)
+    return Leaf("symlink", target.encode("utf-8", "surrogateescape"), 0o777)
 
 
 def hard(target: str) -> Leaf:
