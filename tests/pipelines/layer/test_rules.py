@@ -36,6 +36,14 @@ def test_files_that_only_look_like_nobodys_are_kept():
     assert kept <= set(names(body))
 
 
+def test_mount_points_that_engines_make_are_left_out_but_a_base_may_have_them():
+    points = {name: folder() for name in ("dev", "proc", "run", "sys", "srv")}
+    [base] = packed(tar(points))
+    assert names(base) == ["dev", "proc", "run", "srv", "sys"]
+    [child] = packed(tar(points), entries(tar({"a": Leaf()})))
+    assert names(child) == ["srv"]
+
+
 def test_directories_and_links_of_logs_stay():
     [body] = packed(tar({"var/log/nginx": folder(), "var/log/nginx/access.log": link("/dev/stdout"), "var/log/nginx/old.log": Leaf(content=b"x")}))
     assert names(body) == ["var", "var/log", "var/log/nginx", "var/log/nginx/access.log"]

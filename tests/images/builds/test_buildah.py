@@ -1,0 +1,241 @@
+"""buildah builds what the orders say, the same each time, and leaves nothing behind."""
+
+import asyncio
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.adapters.buildah import Buildah, Settings
+from pipelines.core.config import documents
+from pipelines.core.layer.compress import Plain
+from pipelines.core.layer.entries import Kind
+from pipelines.core.layer.index import Delta, index
+from pipelines.model.context import ContextFile, ContextLink
+from pipelines.ports import BuilderMissing, BuildFailed
+from tests.images.builds.yard import DATE, Yard, mounts, program, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EVERYTHING = """\
+FROM {base} AS first
+RUN echo one > /one && echo $SOURCE_DATE_EPOCH > /date
+FROM {base}
+ENV A=b
+COPY --from=first /one /date /
+COPY f run.sh /srv/
+RUN rm /etc/gone && rm -r /usr/share/old && mkdir /usr/share/old && echo c > /usr/share/old/c
+RUN chmod 600 /usr/share/kept && touch /etc/version && cp /etc/passwd /tmp/p && cat /tmp/p > /etc/passwd && rm /tmp/p
+RUN ln /one /zwei && ln /one /eins && cp /bin/busybox /srv/raw && setcap cap_net_raw+ep /srv/raw && cp /bin/busybox /srv/su && chmod 4755 /srv/su
+RUN echo $SOURCE_DATE_EPOCH > /second; mkdir -p /srv/deep/er; ln -s ../f /srv/deep/link; mkfifo /srv/pipe; chown 1000:1000 /srv/f; date > /var/log/build.log
+USER 1000:1000
+WORKDIR /srv
+LABEL own=yes
+CMD ["sh", "-c", "id"]
+"""
+FILES = {"f": ContextFile(b"file\n"), "run.sh": ContextFile(b"#!/bin/sh\n", executable=True), "l": ContextLink("f")}
+
+
+def read(yard: Yard, digest: str) -> Delta:
+    with yard.layouts.store.path(digest).open("rb") as file:
+        return index(Plain(file))
+
+
+async def test_two_builds_from_nothing_give_the_same_image_and_it_has_exactly_what_the_steps_did(yard: Yard):
+    lines: list[str] = []
+    first = await yard.image(yard.order(EVERYTHING, FILES), lines=lines)
+    cold = yard.new_builder("cold")
+    second = await yard.image(yard.order(EVERYTHING, FILES), cold)
+    assert documents(first) == documents(second)
+    assert any("STEP 1/" in line for line in lines)
+
+    parent = await yard.layouts.parent(yard.base, "linux/amd64")
+    assert first.manifest.layers[:-1] == parent.manifest.layers
+    assert first.config.run == {
+        "User": "1000:1000",
+        "Env": [parent.config.run["Env"][0], "A=b"],
+        "Cmd": ["sh", "-c", "id"],
+        "WorkingDir": "/srv",
+        "Labels": {"own": "yes"},
+    }
+    layer = read(yard, first.manifest.layers[-1].digest)
+    assert layer.hidden == {"etc/gone", "usr/share/old/a", "usr/share/old/b"}
+    assert set(layer.entries) == {
+        *("date", "eins", "one", "second", "srv", "srv/deep", "srv/deep/er", "srv/deep/link", "srv/f", "srv/pipe", "srv/raw"),
+        *("srv/run.sh", "srv/su", "usr/share/kept", "usr/share/old/c", "zwei"),
+    }
+    entries = layer.entries
+    assert layer.places["eins"].offset == layer.places["one"].offset == layer.places["zwei"].offset
+    assert (entries["usr/share/kept"].mode, entries["srv/su"].mode, entries["srv/run.sh"].mode) == (0o600, 0o4755, 0o755)
+    assert [key for key, _ in entries["srv/raw"].xattrs] == ["security.capability"]
+    assert (entries["srv/f"].uid, entries["srv/f"].gid) == (1000, 1000)
+    assert entries["srv/pipe"].kind is Kind.FIFO
+    assert entries["date"].digest == entries["second"].digest
+    assert max(place.mtime for place in layer.places.values()) == DATE
+
+
+async def test_engines_take_an_image_without_dates_and_history_and_see_the_right_tree(yard: Yard, tmp_path: Path):
+    image = await yard.layouts.with_file(await yard.image(yard.order(EVERYTHING, FILES)), "/opt/fleet/image-sbom.json", b"{}", DATE)
+    layout = await yard.layout(image)
+    lines: list[str] = []
+    seen = "id -u; cat /date /usr/share/old/*; ls /etc/gone /srv/missing 2>&1; ls /proc/1/root >/dev/null 2>&1; stat -c '%a %h %n' /one /srv/su /usr/share/kept; getcap /srv/raw; cat /opt/fleet/image-sbom.json"
+    with pytest.raises(BuildFailed):
+        await yard.builder.run(layout, ("false",), lines.append)
+    await yard.builder.run(layout, ("sh", "-c", seen), lines.append)
+    assert lines == [
+        *("1000", str(DATE), "c", "ls: /etc/gone: No such file or directory", "ls: /srv/missing: No such file or directory"),
+        *("644 3 /one", "4755 1 /srv/su", "600 1 /usr/share/kept", "/srv/raw cap_net_raw=ep", "{}"),
+    ]
+    skopeo = program("skopeo", "skopeo")
+    pinned = await yard.push(image, "result")
+    to = f"docker://{pinned.repository}:copied"
+    subprocess.run([skopeo, "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}", to], check=True)
+    found = subprocess.run([skopeo, "inspect", "--raw", "--tls-verify=false", to], check=True, capture_output=True).stdout
+    assert found == documents(image).manifest.body
+    podman = [program("podman", "podman"), "--root", str(tmp_path / "p"), "--runroot", str(tmp_path / "r"), "--storage-driver", "vfs"]
+    subprocess.run([*podman, "pull", "--quiet", "--tls-verify=false", str(pinned)], check=True, capture_output=True)
+    listed = json.loads(subprocess.run([*podman, "image", "inspect", str(pinned)], check=True, capture_output=True).stdout)
+    assert listed[0]["RootFS"]["Layers"] == [*image.config.diff_ids]
+
+
+async def test_a_smoke_command_has_loopback_and_no_other_network(yard: Yard):
+    layout = await yard.layout(await yard.layouts.parent(yard.base, "linux/amd64"))
+    lines: list[str] = []
+    command = "sed 1,2d /proc/net/dev | cut -d: -f1; nc -l -p 8080 -s 127.0.0.1 -e echo up & sleep 0.5; nc 127.0.0.1 8080 </dev/null"
+    await yard.builder.run(layout, ("sh", "-c", command), lines.append)
+    assert [line.strip() for line in lines] == ["lo", "up"]
+
+
+async def test_a_secret_is_in_a_step_and_in_no_log_no_layer_and_no_setting(yard: Yard):
+    text = "FROM {base}\nRUN --mount=type=secret,id=token cat /run/secrets/token && wc -c < /run/secrets/token > /size\n"
+    lines: list[str] = []
+    order = yard.order(text, secrets=(yard.secret("token", "hunter2-hunter2"),))
+    image = await yard.image(order, lines=lines)
+    assert "hunter2" not in "\n".join(lines)
+    layer = read(yard, image.manifest.layers[-1].digest)
+    assert set(layer.entries) == {"size"}
+    assert b"hunter2" not in (yard.root / "made/changes.tar").read_bytes()
+    with pytest.raises(BuildFailed) as failed:
+        await yard.image(yard.order(text.replace("wc", "false; wc").replace(" && ", "; "), secrets=order.secrets))
+    assert "hunter2" not in failed.value.log
+
+
+async def test_what_a_step_caches_is_there_for_the_next_build_and_in_no_layer(yard: Yard):
+    text = "FROM {base}\nRUN --mount=type=cache,target=/var/cache/pip echo x >> /var/cache/pip/x; wc -l < /var/cache/pip/x > /count\n"
+    layers = [read(yard, (await yard.image(yard.order(text))).manifest.layers[-1].digest) for _ in range(2)]
+    assert [set(layer.entries) - {"var/cache", "var/cache/pip"} for layer in layers] == [{"count"}, {"count"}]
+    assert layers[0].entries["count"].digest != layers[1].entries["count"].digest
+
+
+async def test_a_failing_step_is_named_with_what_it_printed(yard: Yard):
+    with pytest.raises(BuildFailed) as failed:
+        await yard.image(yard.order("FROM {base}\nRUN echo before\nRUN echo it broke >&2; exit 7\n"))
+    assert str(failed.value) == "trial failed at step 4/4 (RUN echo it broke >&2; exit 7): exit status 7"
+    assert "it broke" in failed.value.log
+
+
+async def test_a_dockerfile_that_starts_elsewhere_than_its_parent_is_refused(yard: Yard):
+    with pytest.raises(BuildFailed, match="the last FROM of its Dockerfile is not"):
+        await yard.image(yard.order("FROM scratch\nCOPY f /\n"))
+
+
+async def test_a_parent_that_the_registry_does_not_have_is_a_failed_build(yard: Yard):
+    with pytest.raises(BuildFailed, match="step 1/2.*unknown"):
+        await yard.image(yard.order(f"FROM {yard.base.repository}@sha256:{'0' * 64}\n"))
+
+
+async def test_two_builds_at_once_in_one_storage_do_not_disturb_each_other(yard: Yard):
+    async def one(number: int) -> str:
+        order = yard.order(f"FROM {{base}}\nRUN sleep 0.5; echo {number} > /n\n")
+        made = await yard.new_builder("shared").build(order, yard.root / f"made{number}", lambda _: None)
+        return str(index(io.BytesIO(Path(made.changes).read_bytes())).entries["n"].digest.hex())
+
+    await one(9)
+    assert len({*await asyncio.gather(*(one(number) for number in range(3)))}) == 3
+
+
+async def test_cancelling_ends_the_step_and_leaves_no_process_no_mount_and_no_container(yard: Yard):
+    begun = asyncio.Event()
+    order = yard.order("FROM {base}\nRUN echo begun; sh -c 'setsid sleep 86399 & sleep 86399'\n")
+    task = asyncio.create_task(yard.builder.build(order, yard.root / "made", lambda line: begun.set() if line == "begun" else None))
+    await begun.wait()
+    assert running("86399")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert running("sleep\x0086399") == []
+    assert mounts(yard.root) == []
+    assert containers(yard.root / "buildah") == []
+    await yard.image(yard.order("FROM {base}\nRUN true\n"))
+
+
+def containers(root: Path) -> list[object]:
+    """The working containers of a storage."""
+    path = root / "storage/overlay-containers/containers.json"
+    path = path if path.exists() else root / "storage/vfs-containers/containers.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from pipelines.adapters.buildah import Buildah, Settings
+from pipelines.model.oci import Pinned, Repository
+from pipelines.ports import Order
+root, host, name, digest, context = sys.argv[1:]
+base = Pinned(Repository(host, name), digest)
+order = Order("killed", Path(context), f"FROM {base}\\nRUN echo begun; sleep 86397", base, "linux/amd64")
+asyncio.run(Buildah(Settings(Path(root), os.environ)).build(order, Path(root), lambda line: print(line, flush=True)))
+"""
+
+
+async def test_a_killed_process_takes_its_build_along_and_the_next_one_cleans_up(yard: Yard):
+    order = yard.order("FROM {base}\nRUN true\n")
+    root = yard.root / "killed"
+    where = (str(root), yard.base.repository.host, yard.base.repository.path, yard.base.digest, str(order.context))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, *where, stdout=asyncio.subprocess.PIPE)
+    while (await process.stdout.readline()).strip() != b"begun":
+        pass
+    assert running("sleep\x0086397")
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    while running("sleep\x0086397"):
+        await asyncio.sleep(0.01)
+    assert mounts(root) == []
+    assert containers(root)
+    await yard.image(order, yard.new_builder("killed"))
+    assert containers(root) == []
+
+
+async def test_a_machine_without_buildah_is_told_what_to_install(tmp_path: Path, yard: Yard):
+    builder = Buildah(Settings(tmp_path, os.environ, program="no-such-buildah"))
+    with pytest.raises(BuilderMissing, match="no no-such-buildah") as caught:
+        await builder.build(yard.order("FROM {base}\n"), tmp_path, lambda _: None)
+    assert "apt-get install buildah" in caught.value.fix
+
+
+async def test_a_disk_without_room_is_said_before_anything_is_built(tmp_path: Path, yard: Yard):
+    builder = Buildah(Settings(tmp_path, os.environ, room=1 << 60))
+    with pytest.raises(BuildFailed, match="MiB are free for builds") as caught:
+        await builder.build(yard.order("FROM {base}\n"), tmp_path, lambda _: None)
+    assert "make room" in caught.value.fix
+
+
+async def test_a_disk_that_fills_up_in_the_middle_is_named_as_that(tmp_path: Path, yard: Yard):
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(small)], check=True)
+    try:
+        builder = Buildah(Settings(small, os.environ, room=0, driver="vfs"))
+        with pytest.raises(BuildFailed, match="no space left on device") as caught:
+            await builder.build(yard.order("FROM {base}\nRUN dd if=/dev/zero of=/big bs=1M count=100\n"), tmp_path / "made", lambda _: None)
+        assert str(small) in caught.value.fix
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+        shutil.rmtree(small)
