@@ -13,7 +13,9 @@ NEW = NewLayer(Descriptor(LAYER_GZIP, B, 7), A)
 
 def parent() -> Image:
     layer = Descriptor("application/vnd.docker.image.rootfs.diff.tar.gzip", A, 5, {"note": "of a builder"})
-    return Image(ImageManifest(Descriptor(CONFIG, B, 3), (layer,)), ImageConfig("amd64", "linux", (B,), {"Env": ["A=b"], "Labels": {"who": "us"}}))
+    return Image(
+        ImageManifest(Descriptor(CONFIG, B, 3), (layer,)), ImageConfig("amd64", "linux", (B,), {"Env": ["A=b"], "Labels": {"who": "us"}})
+    )
 
 
 def test_settings_that_run_a_container_are_kept_and_all_else_is_left_out():
@@ -24,7 +26,12 @@ def test_settings_that_run_a_container_are_kept_and_all_else_is_left_out():
         "Entrypoint": None,
         "WorkingDir": "",
         "Volumes": {"/data": None},
-        "Labels": {"io.buildah.version": "1.28.2", "org.opencontainers.image.created": "now", "org.opencontainers.image.revision": "f00", "own": "x"},
+        "Labels": {
+            "io.buildah.version": "1.28.2",
+            "org.opencontainers.image.created": "now",
+            "org.opencontainers.image.revision": "f00",
+            "own": "x",
+        },
         "ArgsEscaped": True,
         "OnBuild": [],
         "Hostname": "0510762314d5",

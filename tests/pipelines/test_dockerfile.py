@@ -14,7 +14,10 @@ DIGEST = "sha256:" + "a" * 64
         ("ARG X\nfrom a AS b\nFROM b\n", "ARG X\nfrom a AS b\nARG SOURCE_DATE_EPOCH\nFROM b\nARG SOURCE_DATE_EPOCH\n"),
         ("FROM \\\n  a\nRUN c", "FROM \\\n  a\nARG SOURCE_DATE_EPOCH\nRUN c\n"),
         ("FROM \\\n# why\n  a\nRUN c", "FROM \\\n# why\n  a\nARG SOURCE_DATE_EPOCH\nRUN c\n"),
-        ("# escape=`\nFROM `\n a\nRUN b \\\nFROM c", "# escape=`\nFROM `\n a\nARG SOURCE_DATE_EPOCH\nRUN b \\\nFROM c\nARG SOURCE_DATE_EPOCH\n"),
+        (
+            "# escape=`\nFROM `\n a\nRUN b \\\nFROM c",
+            "# escape=`\nFROM `\n a\nARG SOURCE_DATE_EPOCH\nRUN b \\\nFROM c\nARG SOURCE_DATE_EPOCH\n",
+        ),
         ("RUN echo \\\n  FROM x", "RUN echo \\\n  FROM x\n"),
         ("# FROM x \\\nFROM a", "# FROM x \\\nFROM a\nARG SOURCE_DATE_EPOCH\n"),
     ],

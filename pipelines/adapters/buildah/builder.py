@@ -99,6 +99,9 @@ class Buildah:
             raise BuildFailed(f"buildah {arguments[0]} failed: {done.log}", log=done.log)
         return "\n".join(lines)
 
+    async def _inspected(self, work: Path, image: str) -> Any:
+        return json.loads(await self._told(work, ["inspect", "--type", "image", image]))["OCIv1"]
+
     def _policy(self, work: Path) -> list[str]:
         """Every image is named by digest, so nothing else has to vouch for it; the machine's own policy may be missing."""
         policy = work / "policy.json"
@@ -126,12 +129,10 @@ class Buildah:
 
     async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
         """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
-        inspected = json.loads(await self._told(work, ["inspect", "--type", "image", image]))["OCIv1"]
+        named = [image, *([str(order.parent)] if order.parent else [])]
+        inspected, *base = await asyncio.gather(*(self._inspected(work, each) for each in named))
         *below, new = inspected["rootfs"]["diff_ids"]
-        if order.parent:
-            parent = json.loads(await self._told(work, ["inspect", "--type", "image", str(order.parent)]))["OCIv1"]["rootfs"]["diff_ids"]
-        else:
-            parent = []
+        parent = base[0]["rootfs"]["diff_ids"] if base else []
         if below != parent:
             raise BuildFailed(
                 f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"

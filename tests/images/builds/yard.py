@@ -42,12 +42,21 @@ def system() -> dict[str, Leaf]:
     tools = [program(name, "libcap2-bin") for name in TOOLS]
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
     found = {name: folder() for name in ("bin", "etc", "home", "root", "usr", "usr/share", "var", "var/log")}
-    found |= {"tmp": folder(0o1777), "bin/busybox": Leaf(content=Path(busybox).read_bytes(), mode=0o755), "lib": link("usr/lib"), "lib64": link("usr/lib64")}
+    found |= {
+        "tmp": folder(0o1777),
+        "bin/busybox": Leaf(content=Path(busybox).read_bytes(), mode=0o755),
+        "lib": link("usr/lib"),
+        "lib64": link("usr/lib64"),
+    }
     found |= {f"bin/{applet}": link("busybox") for applet in applets if applet != "busybox"}
     for path in [*libraries(tools), *map(Path, tools)]:
         at = str(path).lstrip("/")
         found["usr/" * (not at.startswith("usr/")) + at] = Leaf(content=path.read_bytes(), mode=0o755)
-    found |= {"etc/passwd": Leaf(content=b"root:x:0:0::/root:/bin/sh\n"), "usr/share/old/a": Leaf(content=b"a"), "usr/share/old/b": Leaf(content=b"b")}
+    found |= {
+        "etc/passwd": Leaf(content=b"root:x:0:0::/root:/bin/sh\n"),
+        "usr/share/old/a": Leaf(content=b"a"),
+        "usr/share/old/b": Leaf(content=b"b"),
+    }
     return found | {"etc/version": Leaf(content=b"1\n"), "usr/share/kept": Leaf(content=b"kept", mode=0o640), "etc/gone": Leaf()}
 
 
@@ -74,7 +83,9 @@ class Yard:
         folder_ = self.root / "base"
         folder_.mkdir()
         (folder_ / "changes.tar").write_bytes(tar(system()))
-        image = await self.layouts.extend(empty("linux/amd64"), None, Made(folder_ / "changes.tar", {"Env": [f"PATH={PATH}"], "Cmd": ["sh"]}), DATE)
+        image = await self.layouts.extend(
+            empty("linux/amd64"), None, Made(folder_ / "changes.tar", {"Env": [f"PATH={PATH}"], "Cmd": ["sh"]}), DATE
+        )
         self.base = await self.push(image, "base")
 
     async def end(self) -> None:
@@ -112,7 +123,11 @@ class Yard:
 
 def mounts(below: Path) -> list[str]:
     """What is mounted below a folder, for everybody on this machine."""
-    return [line for line in Path("/proc/1/mountinfo").read_text().splitlines() + Path("/proc/self/mountinfo").read_text().splitlines() if f" {below}" in line]
+    return [
+        line
+        for line in Path("/proc/1/mountinfo").read_text().splitlines() + Path("/proc/self/mountinfo").read_text().splitlines()
+        if f" {below}" in line
+    ]
 
 
 def running(marker: str) -> list[str]:

@@ -126,7 +126,9 @@ def test_the_compressor_writes_the_pinned_bytes():
 
 
 def test_an_index_survives_being_stored():
-    body = tar({**SAMPLE, "\udcff\n": Leaf(xattrs=(("user.x", "\udcfe"),)), "a/.wh.b": Leaf(), "a/.wh..wh..opq": Leaf(), "lost": hard("elsewhere")})
+    body = tar(
+        {**SAMPLE, "\udcff\n": Leaf(xattrs=(("user.x", "\udcfe"),)), "a/.wh.b": Leaf(), "a/.wh..wh..opq": Leaf(), "lost": hard("elsewhere")}
+    )
     found = index(io.BytesIO(body))
     again = loaded(dumped(found))
     assert again is not None

@@ -45,7 +45,9 @@ def test_mount_points_that_engines_make_are_left_out_but_a_base_may_have_them():
 
 
 def test_directories_and_links_of_logs_stay():
-    [body] = packed(tar({"var/log/nginx": folder(), "var/log/nginx/access.log": link("/dev/stdout"), "var/log/nginx/old.log": Leaf(content=b"x")}))
+    [body] = packed(
+        tar({"var/log/nginx": folder(), "var/log/nginx/access.log": link("/dev/stdout"), "var/log/nginx/old.log": Leaf(content=b"x")})
+    )
     assert names(body) == ["var", "var/log", "var/log/nginx", "var/log/nginx/access.log"]
 
 
@@ -55,7 +57,9 @@ def test_what_an_engine_does_to_its_own_files_is_not_seen_but_a_removed_log_is()
     assert names(body) == ["var/log/.wh.a"]
 
 
-@pytest.mark.parametrize("changed", [Leaf(mode=0o600), Leaf(uid=7), Leaf(gid=7), Leaf(xattrs=(("user.a", "b"),)), Leaf(content=b"x"), link("x"), folder()])
+@pytest.mark.parametrize(
+    "changed", [Leaf(mode=0o600), Leaf(uid=7), Leaf(gid=7), Leaf(xattrs=(("user.a", "b"),)), Leaf(content=b"x"), link("x"), folder()]
+)
 def test_any_change_but_of_time_is_a_change(changed: Leaf):
     lower = entries(tar({"a": Leaf(mtime=5)}))
     [body] = packed(tar({"a": changed}), lower)
@@ -77,7 +81,9 @@ def test_times_after_the_source_date_become_it_and_earlier_ones_stay():
     assert {name: info.mtime for name, info in members(body).items()} == {"early": 1000, "late": DATE, "never": 0}
 
 
-@pytest.mark.parametrize(("flags", "time", "kept"), [(0, DATE + 1, False), (0, DATE, True), (0, 1000, True), (3, DATE + 1, True), (1, DATE + 1, True)])
+@pytest.mark.parametrize(
+    ("flags", "time", "kept"), [(0, DATE + 1, False), (0, DATE, True), (0, 1000, True), (3, DATE + 1, True), (1, DATE + 1, True)]
+)
 def test_byte_code_that_clamped_times_make_stale_is_dropped(flags: int, time: int, kept: bool):
     [body] = packed(tar({"p/__pycache__/m.cpython-311.pyc": Leaf(content=byte_code(flags, time))}))
     assert ("p/__pycache__/m.cpython-311.pyc" in names(body)) is kept

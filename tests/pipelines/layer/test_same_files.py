@@ -23,7 +23,9 @@ LEAVES = st.builds(
     device=st.just((0, 0)),
 )
 Folder = dict[str, "Folder | Leaf"]
-FOLDERS = st.recursive(LEAVES, lambda below: st.dictionaries(NAMES, below, max_size=3), max_leaves=12).filter(lambda found: isinstance(found, dict))
+FOLDERS = st.recursive(LEAVES, lambda below: st.dictionaries(NAMES, below, max_size=3), max_leaves=12).filter(
+    lambda found: isinstance(found, dict)
+)
 
 
 def settled(leaf: Leaf) -> Leaf:
@@ -65,7 +67,9 @@ def raw(parent: dict[str, Leaf], child: dict[str, Leaf], draw: st.DataObject) ->
 
 
 @given(FOLDERS, FOLDERS, st.data())
-def test_whatever_an_engine_says_about_the_same_files_gives_the_same_bytes_and_exactly_the_childs_tree(before: Folder, after: Folder, data: st.DataObject):
+def test_whatever_an_engine_says_about_the_same_files_gives_the_same_bytes_and_exactly_the_childs_tree(
+    before: Folder, after: Folder, data: st.DataObject
+):
     parent, child = dict(flat(before)), dict(flat(after))
     lower = entries(tar(parent))
     layers = [packed(tar(raw(parent, child, data)), lower) for _ in range(2)]
@@ -93,7 +97,14 @@ def test_of_hard_links_the_first_by_name_is_the_file_whichever_it_was(order: lis
     shuffled = [items[at] for at in places] + items[4:]
     assert packed(tar(shuffled)) == packed(tar(items))
     [body] = packed(tar(shuffled))
-    straight = [("x", folder()), ("x/one", Leaf(content=b"same", mode=0o4711)), ("x/two", hard("x/one")), ("y", folder()), ("y/three", hard("x/one")), ("z", hard("x/one"))]
+    straight = [
+        ("x", folder()),
+        ("x/one", Leaf(content=b"same", mode=0o4711)),
+        ("x/two", hard("x/one")),
+        ("y", folder()),
+        ("y/three", hard("x/one")),
+        ("z", hard("x/one")),
+    ]
     assert [body] == packed(tar(straight))
 
 
