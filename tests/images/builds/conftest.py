@@ -1,6 +1,5 @@
 """One yard a module; a test skips with a sentence where an engine is missing, and fails where it must not be (CI)."""
 
-import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,7 +7,7 @@ import pytest_asyncio
 
 from tests.engines.cache import EngineMissing
 from tests.engines.fixtures import in_ci
-from tests.images.builds.yard import Yard, program
+from tests.images.builds.yard import Yard, program, require_root
 
 
 def missing(why: str) -> None:
@@ -21,8 +20,7 @@ def missing(why: str) -> None:
 async def yard(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> AsyncIterator[Yard]:
     try:
         program("buildah", "buildah")
-        if os.geteuid():
-            raise EngineMissing("these tests build as root, in mount namespaces of their own")
+        require_root("building in mount namespaces of one's own")
         made = Yard(tmp_path_factory.mktemp("yard"), registry_host)
         await made.begin()
     except EngineMissing as why:

@@ -20,7 +20,7 @@ from pipelines.ports import BuilderMissing, BuildFailed
 from tests.engines import debian
 from tests.engines.cache import EngineMissing
 from tests.images.builds.conftest import missing
-from tests.images.builds.yard import DATE, program
+from tests.images.builds.yard import DATE, program, require_root
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SMALL = Selection("bookworm", ("busybox-static",), "extract")
@@ -31,8 +31,7 @@ async def bases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bases
     root = tmp_path_factory.mktemp("debian")
     try:
         program("mmdebstrap", "mmdebstrap")
-        if os.geteuid():
-            raise EngineMissing("these tests assemble a system as root")
+        require_root("assembling a system")
         mirror = debian.mirror(root)
     except EngineMissing as why:
         missing(str(why))

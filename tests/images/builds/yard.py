@@ -31,16 +31,25 @@ def program(name: str, package: str) -> str:
     return found
 
 
+def said(*command: str) -> str:
+    """What a program prints."""
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def require_root(what: str) -> None:
+    if os.geteuid():
+        raise EngineMissing(f"{what} needs root")
+
+
 def libraries(programs: Sequence[str]) -> set[Path]:
-    said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
-    return {Path(word) for word in said.split() if word.startswith("/lib") and not word.endswith(":")}
+    return {Path(word) for word in said("ldd", *programs).split() if word.startswith("/lib") and not word.endswith(":")}
 
 
 def system() -> dict[str, Leaf]:
     """A root of busybox, and of this machine's tools for capabilities with their libraries."""
     busybox = program("busybox", "busybox-static")
     tools = [program(name, "libcap2-bin") for name in TOOLS]
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    applets = said(busybox, "--list").split()
     found = {name: folder() for name in ("bin", "etc", "home", "root", "usr", "usr/share", "var", "var/log")}
     found |= {
         "tmp": folder(0o1777),
@@ -76,8 +85,8 @@ class Yard:
         self.layouts = Layouts(Store(self.root / "cache"), self.registry)
         self.builder = self.new_builder("buildah")
 
-    def new_builder(self, name: str) -> Buildah:
-        return Buildah(Settings(self.root / name, os.environ))
+    def new_builder(self, name: str, driver: str = "") -> Buildah:
+        return Buildah(Settings(self.root / name, os.environ, driver=driver))
 
     async def begin(self) -> None:
         folder_ = self.root / "base"

@@ -2,8 +2,10 @@
 
 import gzip
 import io
+import subprocess
 import tarfile
 import zlib
+from contextlib import suppress
 
 import pytest
 import zstandard
@@ -48,10 +50,8 @@ def test_a_stream_may_give_less_than_was_asked_for():
 def test_a_damaged_tar_is_refused_or_read_and_nothing_else(at: int, bytes_: bytes):
     body = bytearray(tar(SAMPLE))
     body[at : at + len(bytes_)] = bytes_
-    try:
+    with suppress(LayerRefused):
         index(io.BytesIO(bytes(body)))
-    except LayerRefused:
-        pass
 
 
 @given(st.integers(1, 6000))
@@ -140,9 +140,7 @@ def test_what_is_no_index_of_today_is_none(damaged: bytes | None):
     assert loaded(damaged if damaged is not None else dumped(index(io.BytesIO(tar(SAMPLE))))[:-9]) is None
 
 
-def test_gnu_tar_reads_what_is_written(tmp_path):
-    import subprocess
-
+def test_gnu_tar_reads_what_is_written():
     [body] = packed(tar(SAMPLE))
     done = subprocess.run(["tar", "--list", "--verbose", "--numeric-owner"], input=body, capture_output=True, check=True, env={"TZ": "UTC"})
     assert b"3000000/5000000" in done.stdout
