@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from pipelines.adapters.context import ContextRefused, materialise
+from pipelines.adapters.desk import ContextRefused, materialise
 from pipelines.model.context import ContextFile, ContextItem, ContextLink
 from pipelines.ports import BuildFailed
 

@@ -20,7 +20,7 @@ from pipelines.core.layer.compress import Plain
 from pipelines.core.manifest import BadManifest, encode
 from pipelines.core.tally import digest_of
 from pipelines.model.oci import LAYER_GZIP, Descriptor, ImageConfig, ImageManifest, Pinned, Repository
-from pipelines.ports import Made, Push, RegistryFault, WrongDigest
+from pipelines.ports import BuildFailed, Made, Push, RegistryFault, WrongDigest
 from tests.pipelines.layer.tars import DATE, Leaf, entries, folder, names, tar
 
 BASE = Repository("registry.test", "base")
@@ -97,6 +97,14 @@ async def test_a_build_that_changed_nothing_adds_no_layer(tmp_path: Path):
     child = await layouts.extend(parent, BASE, made(tmp_path / "m", LOWER), DATE)
     assert child.manifest.layers == parent.manifest.layers
     assert child.config.run == {"Cmd": ["app"]}
+
+
+async def test_what_cannot_be_part_of_an_image_is_a_failed_build(tmp_path: Path):
+    layouts = Layouts(Store(tmp_path), MemoryRegistry())
+    with pytest.raises(BuildFailed, match=r"cannot become part of an image: /\.wh\.x"):
+        await layouts.extend(empty("linux/amd64"), None, made(tmp_path / "m", {".wh.x": Leaf()}), DATE)
+    with pytest.raises(BuildFailed, match="cannot be packed"):
+        await layouts.extend(empty("linux/amd64"), None, Made(tmp_path / "gone", {}), DATE)
 
 
 async def test_a_layout_has_every_blob_once_linked_from_the_store_and_read_only(tmp_path: Path):

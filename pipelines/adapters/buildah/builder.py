@@ -13,10 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
-from pipelines.adapters.buildah.dockerfile import EPOCH, STEP, Redactor, dated, hosts, registries
+from pipelines.adapters.buildah.dockerfile import STEP, Redactor, hosts, registries
 from pipelines.adapters.buildah.settings import Settings
 from pipelines.adapters.buildah.storage import Storage
 from pipelines.adapters.processes import Finished, enclosed, ran
+from pipelines.core.dated import EPOCH, dated
 from pipelines.core.layer.compress import Plain
 from pipelines.core.layer.entries import LayerRefused
 from pipelines.ports import BuildFailed, Log, Made, Order
@@ -37,7 +38,7 @@ class Buildah:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
         async with self._begun() as work:
             secrets = [await asyncio.to_thread(Path(secret.file).read_bytes) for secret in order.secrets]
-            (work / "Dockerfile").write_text(dated(order.dockerfile))
+            (work / "Dockerfile").write_text(dated(order.dockerfile).text)
             (work / "registries.conf").write_text(registries(hosts(order.dockerfile), self._settings.plain))
             redact = Redactor(secrets)
             done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))

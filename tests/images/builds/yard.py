@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.adapters.buildah import Buildah, Settings
-from pipelines.adapters.context import materialise
+from pipelines.adapters.desk import materialise
 from pipelines.adapters.layouts import Layouts, Store
 from pipelines.adapters.registry import KnownLogins, OciRegistry
 from pipelines.adapters.registry import Settings as Registries
