@@ -35,11 +35,13 @@ RUN rm /etc/gone && rm -r /usr/share/old && mkdir /usr/share/old && echo c > /us
 RUN chmod 600 /usr/share/kept && touch /etc/version && cp /etc/passwd /tmp/p && cat /tmp/p > /etc/passwd && rm /tmp/p
 RUN ln /one /zwei && ln /one /eins && cp /bin/busybox /srv/raw && setcap cap_net_raw+ep /srv/raw && cp /bin/busybox /srv/su && chmod 4755 /srv/su
 RUN echo $SOURCE_DATE_EPOCH > /second; mkdir -p /srv/deep/er; ln -s ../f /srv/deep/link; mkfifo /srv/pipe; chown 1000:1000 /srv/f; date > /var/log/build.log
+RUN printf odd > "$(printf '/srv/caf\\351 \\n!')" && mkdir -p /srv/{long} && echo x > /srv/{long}/é
 USER 1000:1000
 WORKDIR /srv
 LABEL own=yes
 CMD ["sh", "-c", "id"]
-"""
+""".replace("{long}", "/".join(["long" * 8] * 5))
+LONG = ["srv/" + "/".join(["long" * 8] * depth) for depth in range(1, 6)]
 FILES = {"f": ContextFile(b"file\n"), "run.sh": ContextFile(b"#!/bin/sh\n", executable=True), "l": ContextLink("f")}
 
 
@@ -74,7 +76,7 @@ async def test_two_builds_from_nothing_by_different_storage_drivers_give_the_sam
     assert layer.hidden == {"etc/gone", "usr/share/old/a", "usr/share/old/b"}
     assert set(layer.entries) == {
         *("date", "eins", "one", "second", "srv", "srv/deep", "srv/deep/er", "srv/deep/link", "srv/f", "srv/pipe", "srv/raw"),
-        *("srv/run.sh", "srv/su", "usr/share/kept", "usr/share/old/c", "zwei"),
+        *("srv/caf\udce9 \n!", *LONG, f"{LONG[-1]}/é", "srv/run.sh", "srv/su", "usr/share/kept", "usr/share/old/c", "zwei"),
     }
     entries = layer.entries
     assert layer.places["eins"].offset == layer.places["one"].offset == layer.places["zwei"].offset
@@ -90,14 +92,14 @@ async def test_engines_take_an_image_without_dates_and_history_and_see_the_right
     image = await yard.layouts.with_file(first, "/opt/fleet/image-sbom.json", b"{}", DATE)
     layout = await yard.layout(image)
     lines: list[str] = []
-    seen = "id -u; cat /date /usr/share/old/*; ls /etc/gone /srv/missing 2>&1; stat -c '%a %h %n' /one /srv/su /usr/share/kept; getcap /srv/raw; cat /opt/fleet/image-sbom.json"
+    seen = "id -u; cat /date /usr/share/old/*; ls /etc/gone /srv/missing 2>&1; stat -c '%a %h %n' /one /srv/su /usr/share/kept; getcap /srv/raw; cat /srv/caf*; cat /srv/long*/*/*/*/*/é; cat /opt/fleet/image-sbom.json"
     with pytest.raises(BuildFailed):
         await yard.builder.run(layout, ("false",), lines.append)
     lines.clear()
     await yard.builder.run(layout, ("sh", "-c", seen), lines.append)
     assert lines == [
         *("1000", str(DATE), "c", "ls: /etc/gone: No such file or directory", "ls: /srv/missing: No such file or directory"),
-        *("644 3 /one", "4755 1 /srv/su", "600 1 /usr/share/kept", "/srv/raw cap_net_raw=ep", "{}"),
+        *("644 3 /one", "4755 1 /srv/su", "600 1 /usr/share/kept", "/srv/raw cap_net_raw=ep", "oddx", "{}"),
     ]
     (tmp_path / "policy.json").write_text('{"default":[{"type":"insecureAcceptAnything"}]}')
     trust = ["--signature-policy", str(tmp_path / "policy.json")]
