@@ -33,6 +33,7 @@ class Buildah:
         self._settings = settings
         self._storage = Storage(settings)
         self._running: set[asyncio.Task[Any]] = set()
+        self._chores: set[asyncio.Task[Any]] = set()
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
@@ -48,7 +49,7 @@ class Buildah:
             try:
                 return await self._taken(order, image, work, Path(into))
             finally:
-                await self._quietly(work, ["rmi", "--force", image])
+                self._later(["rmi", "--force", image])
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
@@ -63,7 +64,7 @@ class Buildah:
             try:
                 done = await self._buildah(work, ["run", *limited], log, network=False)
             finally:
-                await self._quietly(work, ["rm", container])
+                self._later(["rm", container])
             if done.status:
                 shown = " ".join(command)
                 raise BuildFailed(f"the smoke command failed with status {done.status}: {shown}", "see the end of its log", log=done.log)
@@ -73,6 +74,7 @@ class Buildah:
         for task in [*self._running]:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*self._chores, return_exceptions=True)
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[Path]:
@@ -90,8 +92,12 @@ class Buildah:
         command = enclosed([*self._storage.command(), "--registries-conf", str(work / "registries.conf"), *arguments], network=network)
         return await ran(command, self._settings.variables(), log, work)
 
-    async def _quietly(self, work: Path, arguments: list[str]) -> None:
-        await asyncio.shield(asyncio.ensure_future(self._buildah(work, arguments, lambda _: None)))
+    def _later(self, arguments: list[str]) -> None:
+        """Tidy up beside what comes next; `close` waits for it."""
+        command = enclosed([*self._storage.command(), *arguments])
+        chore = asyncio.create_task(ran(command, self._settings.variables(), lambda _: None, self._settings.root))
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
 
     async def _told(self, work: Path, arguments: list[str]) -> str:
         lines: list[str] = []

@@ -186,11 +186,16 @@ async def test_cancelling_ends_the_step_and_leaves_no_process_no_mount_and_no_co
     await yard.image(yard.order("FROM {base}\nRUN true\n"))
 
 
-def containers(root: Path) -> list[object]:
+def stored(root: Path, what: str) -> list[dict[str, object]]:
+    """What a storage has: `images` or `containers`."""
+    [folder, *_] = [*root.glob(f"storage/*-{what}"), None]
+    path = folder / f"{what}.json" if folder else None
+    return json.loads(path.read_text()) if path and path.exists() else []
+
+
+def containers(root: Path) -> list[dict[str, object]]:
     """The working containers of a storage."""
-    path = root / "storage/overlay-containers/containers.json"
-    path = path if path.exists() else root / "storage/vfs-containers/containers.json"
-    return json.loads(path.read_text()) if path.exists() else []
+    return stored(root, "containers")
 
 
 KILLED = """
@@ -222,6 +227,16 @@ async def test_a_killed_process_takes_its_build_along_and_the_next_one_cleans_up
     assert containers(root)
     await yard.image(order, yard.new_builder("killed"))
     assert containers(root) == []
+
+
+async def test_what_was_built_does_not_stay_in_the_storage_and_what_it_starts_from_does(yard: Yard):
+    builder = yard.new_builder("tidy")
+    layout = await yard.layout(await yard.image(yard.order("FROM {base}\nRUN touch /x\n"), builder))
+    await builder.close()
+    assert [image["names"] for image in stored(yard.root / "tidy", "images")] == [[str(yard.base)]]
+    await builder.run(layout, ("true",), lambda _: None)
+    await builder.close()
+    assert containers(yard.root / "tidy") == []
 
 
 async def test_a_machine_without_buildah_is_told_what_to_install(tmp_path: Path, yard: Yard):
