@@ -49,7 +49,7 @@ class Buildah:
             try:
                 return await self._taken(order, image, work, Path(into))
             finally:
-                self._later(["rmi", "--force", image])
+                self._later(["rmi", image])
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
@@ -60,11 +60,12 @@ class Buildah:
             if done.status:
                 raise BuildFailed(f"buildah cannot read the image that was put together: {done.log}", log=done.log)
             container = lines[-1]
+            image = await self._told(work, ["inspect", "--format", "{{.FromImageID}}", container])
             limited = [*self._isolation(), container, "--", *command]
             try:
                 done = await self._buildah(work, ["run", *limited], log, network=False)
             finally:
-                self._later(["rm", container])
+                self._later(["rm", container], ["rmi", image])
             if done.status:
                 shown = " ".join(command)
                 raise BuildFailed(f"the smoke command failed with status {done.status}: {shown}", "see the end of its log", log=done.log)
@@ -92,12 +93,16 @@ class Buildah:
         command = enclosed([*self._storage.command(), "--registries-conf", str(work / "registries.conf"), *arguments], network=network)
         return await ran(command, self._settings.variables(), log, work)
 
-    def _later(self, arguments: list[str]) -> None:
+    def _later(self, *commands: list[str]) -> None:
         """Tidy up beside what comes next; `close` waits for it."""
-        command = enclosed([*self._storage.command(), *arguments])
-        chore = asyncio.create_task(ran(command, self._settings.variables(), lambda _: None, self._settings.root))
+        chore = asyncio.create_task(self._tidied(commands))
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
+
+    async def _tidied(self, commands: tuple[list[str], ...]) -> None:
+        for arguments in commands:
+            command = enclosed([*self._storage.command(), *arguments])
+            await ran(command, self._settings.variables(), lambda _: None, self._settings.root)
 
     async def _told(self, work: Path, arguments: list[str]) -> str:
         lines: list[str] = []

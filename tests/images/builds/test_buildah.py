@@ -237,6 +237,7 @@ async def test_what_was_built_does_not_stay_in_the_storage_and_what_it_starts_fr
     await builder.run(layout, ("true",), lambda _: None)
     await builder.close()
     assert containers(yard.root / "tidy") == []
+    assert [image["names"] for image in stored(yard.root / "tidy", "images")] == [[str(yard.base)]]
 
 
 async def test_a_machine_without_buildah_is_told_what_to_install(tmp_path: Path, yard: Yard):
