@@ -52,7 +52,13 @@ def test_a_child_has_its_parents_layers_first_as_they_are_and_by_ocis_names():
     manifest, config = orjson.loads(found.manifest.body), orjson.loads(found.config.body)
     assert [layer["digest"] for layer in manifest["layers"]] == [A, B]
     assert {layer["mediaType"] for layer in manifest["layers"]} == {LAYER_GZIP}
-    assert config == {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["run"]}, "rootfs": {"type": "layers", "diff_ids": [B, A]}}
+    assert config == {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Cmd": ["run"]},
+        "history": [{"created_by": "fleetwright"}] * 2,
+        "rootfs": {"type": "layers", "diff_ids": [B, A]},
+    }
     assert manifest["config"] == {"mediaType": CONFIG, "digest": found.config.digest, "size": len(found.config.body)}
     assert manifest.keys() == {"schemaVersion", "mediaType", "config", "layers"}
 

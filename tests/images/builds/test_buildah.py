@@ -115,6 +115,14 @@ async def test_engines_take_an_image_without_dates_and_history_and_see_the_right
     assert listed[0]["RootFS"]["Layers"] == [*image.config.diff_ids]
 
 
+async def test_others_can_build_upon_our_images_by_hand_more_than_once(yard: Yard, first: Image, tmp_path: Path):
+    pinned = await yard.push(first, "upon")
+    buildah = [program("buildah", "buildah"), "--root", str(tmp_path / "s"), "--runroot", str(tmp_path / "r"), "--storage-driver", "vfs"]
+    for name, base in (("one", str(pinned)), ("two", "localhost/one"), ("three", "localhost/two")):
+        (tmp_path / "Dockerfile").write_text(f"FROM {base}\nCOPY Dockerfile /{name}\n")
+        said(*buildah, "build", "--quiet", "--tls-verify=false", "--isolation", "chroot", "--tag", name, str(tmp_path))
+
+
 async def test_a_smoke_command_has_loopback_and_no_other_network(yard: Yard):
     layout = await yard.layout(await yard.layouts.parent(yard.base, "linux/amd64"))
     lines: list[str] = []
