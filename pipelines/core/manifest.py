@@ -158,8 +158,10 @@ def _platform(fields: Mapping[str, Any]) -> str:
 
 
 def _config(value: ImageConfig) -> dict[str, Any]:
+    """buildah refuses to build on an image whose history has other layers than it has, so each layer has an entry, always the same one."""
     rootfs = {"type": "layers", "diff_ids": list(value.diff_ids)}
     return {
+        "history": [{"created_by": "fleetwright"} for _ in value.diff_ids],
         "architecture": value.architecture,
         "os": value.os,
         "rootfs": rootfs,

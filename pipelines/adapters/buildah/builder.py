@@ -13,10 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
-from pipelines.adapters.buildah.dockerfile import EPOCH, STEP, Redactor, dated, hosts, registries
+from pipelines.adapters.buildah.dockerfile import STEP, Redactor, hosts, registries
 from pipelines.adapters.buildah.settings import Settings
 from pipelines.adapters.buildah.storage import Storage
 from pipelines.adapters.processes import Finished, enclosed, ran
+from pipelines.core.dated import EPOCH, dated
 from pipelines.core.layer.compress import Plain
 from pipelines.core.layer.entries import LayerRefused
 from pipelines.ports import BuildFailed, Log, Made, Order
@@ -32,12 +33,13 @@ class Buildah:
         self._settings = settings
         self._storage = Storage(settings)
         self._running: set[asyncio.Task[Any]] = set()
+        self._chores: set[asyncio.Task[Any]] = set()
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
         async with self._begun() as work:
             secrets = [await asyncio.to_thread(Path(secret.file).read_bytes) for secret in order.secrets]
-            (work / "Dockerfile").write_text(dated(order.dockerfile))
+            (work / "Dockerfile").write_text(dated(order.dockerfile).text)
             (work / "registries.conf").write_text(registries(hosts(order.dockerfile), self._settings.plain))
             redact = Redactor(secrets)
             done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))
@@ -47,7 +49,7 @@ class Buildah:
             try:
                 return await self._taken(order, image, work, Path(into))
             finally:
-                await self._quietly(work, ["rmi", "--force", image])
+                self._later(["rmi", image])
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
@@ -58,11 +60,12 @@ class Buildah:
             if done.status:
                 raise BuildFailed(f"buildah cannot read the image that was put together: {done.log}", log=done.log)
             container = lines[-1]
+            image = await self._told(work, ["inspect", "--format", "{{.FromImageID}}", container])
             limited = [*self._isolation(), container, "--", *command]
             try:
                 done = await self._buildah(work, ["run", *limited], log, network=False)
             finally:
-                await self._quietly(work, ["rm", container])
+                self._later(["rm", container], ["rmi", image])
             if done.status:
                 shown = " ".join(command)
                 raise BuildFailed(f"the smoke command failed with status {done.status}: {shown}", "see the end of its log", log=done.log)
@@ -72,6 +75,7 @@ class Buildah:
         for task in [*self._running]:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*self._chores, return_exceptions=True)
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[Path]:
@@ -89,8 +93,16 @@ class Buildah:
         command = enclosed([*self._storage.command(), "--registries-conf", str(work / "registries.conf"), *arguments], network=network)
         return await ran(command, self._settings.variables(), log, work)
 
-    async def _quietly(self, work: Path, arguments: list[str]) -> None:
-        await asyncio.shield(asyncio.ensure_future(self._buildah(work, arguments, lambda _: None)))
+    def _later(self, *commands: list[str]) -> None:
+        """Tidy up beside what comes next; `close` waits for it."""
+        chore = asyncio.create_task(self._tidied(commands))
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    async def _tidied(self, commands: tuple[list[str], ...]) -> None:
+        for arguments in commands:
+            command = enclosed([*self._storage.command(), *arguments])
+            await ran(command, self._settings.variables(), lambda _: None, self._settings.root)
 
     async def _told(self, work: Path, arguments: list[str]) -> str:
         lines: list[str] = []
@@ -98,6 +110,9 @@ class Buildah:
         if done.status:
             raise BuildFailed(f"buildah {arguments[0]} failed: {done.log}", log=done.log)
         return "\n".join(lines)
+
+    async def _inspected(self, work: Path, image: str) -> Any:
+        return json.loads(await self._told(work, ["inspect", "--type", "image", image]))["OCIv1"]
 
     def _policy(self, work: Path) -> list[str]:
         """Every image is named by digest, so nothing else has to vouch for it; the machine's own policy may be missing."""
@@ -126,12 +141,10 @@ class Buildah:
 
     async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
         """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
-        inspected = json.loads(await self._told(work, ["inspect", "--type", "image", image]))["OCIv1"]
+        named = [image, *([str(order.parent)] if order.parent else [])]
+        inspected, *base = await asyncio.gather(*(self._inspected(work, each) for each in named))
         *below, new = inspected["rootfs"]["diff_ids"]
-        if order.parent:
-            parent = json.loads(await self._told(work, ["inspect", "--type", "image", str(order.parent)]))["OCIv1"]["rootfs"]["diff_ids"]
-        else:
-            parent = []
+        parent = base[0]["rootfs"]["diff_ids"] if base else []
         if below != parent:
             raise BuildFailed(
                 f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"

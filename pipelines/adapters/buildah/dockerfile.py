@@ -1,4 +1,4 @@
-"""The Dockerfile as buildah gets it, and what can be told from what it prints."""
+"""What buildah needs to know of a Dockerfile, and what can be told from what it prints."""
 
 from __future__ import annotations
 
@@ -6,29 +6,8 @@ import ipaddress
 import re
 from collections.abc import Collection
 
-FROM = re.compile(r"\s*FROM\s", re.IGNORECASE)
-DIRECTIVE = re.compile(r"#\s*escape\s*=\s*(\S)", re.IGNORECASE)
 HOST = re.compile(r"(?:^|[\s=])((?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d+)?)/[\w./-]+(?::[\w.-]+)?@sha256:", re.MULTILINE)
 STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP (\d+/\d+): (.*)")
-EPOCH = "SOURCE_DATE_EPOCH"
-
-
-def dated(text: str) -> str:
-    """The Dockerfile with `ARG SOURCE_DATE_EPOCH` after every FROM: an argument is in the environment of each step and in no image."""
-    found = DIRECTIVE.match(text)
-    escape = found[1] if found else "\\"
-    lines: list[str] = []
-    inside = from_ = False
-    for line in text.splitlines():
-        lines.append(line)
-        if inside and line.lstrip().startswith("#"):
-            continue
-        from_ = from_ if inside else FROM.match(line) is not None
-        inside = line.rstrip().endswith(escape) and (inside or not line.lstrip().startswith("#"))
-        if from_ and not inside:
-            lines.append(f"ARG {EPOCH}")
-            from_ = False
-    return "\n".join(lines) + "\n"
 
 
 def hosts(text: str) -> set[str]:

@@ -69,7 +69,8 @@ class Storage:
         (self._root / "begun").unlink(missing_ok=True)
 
     async def _swept(self) -> None:
-        await ran(enclosed([*self.command(), "rm", "--all"]), self._settings.variables(), lambda _: None, self._root)
+        for what in (["rm", "--all"], ["rmi", "--prune"]):
+            await ran(enclosed([*self.command(), *what]), self._settings.variables(), lambda _: None, self._root)
         for left in (self._root / "tmp").iterdir():
             if not left.name.startswith("buildah-cache"):
                 await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)

@@ -36,7 +36,8 @@ class Archive:
         for name in selection.packages:
             if not NAME.fullmatch(name):
                 raise BuildFailed(f"{name[:80]!r} is no name of a Debian package")
-        async with self._updated(selection) as apt:
+        async with self._held(selection) as (root, apt):
+            await self._update(root, apt)
             stanzas = await self._chosen(apt, selection)
         return Resolved(selection, tuple(sorted(package for package, _ in stanzas)))
 
@@ -45,10 +46,12 @@ class Archive:
         debs = self._settings.root / "packages"
         debs.mkdir(parents=True, exist_ok=True)
         missing = [package for package in resolved.packages if not (debs / package.sha256).exists()]
-        async with self._updated(resolved.selection) as apt:
+        async with self._held(resolved.selection) as (root, apt):
             stanzas = dict(await self._described(apt, resolved.packages))
-            gone = [package for package in resolved.packages if package not in stanzas]
-            if gone:
+            if not set(resolved.packages) <= stanzas.keys():
+                await self._update(root, apt)
+                stanzas = dict(await self._described(apt, resolved.packages))
+            if gone := [package for package in resolved.packages if package not in stanzas]:
                 raise BuildFailed(f"the mirror no longer has {gone[0].name} {gone[0].version} ({len(gone)} such packages)", REFRESH)
             await self._fetched(apt, missing, into)
         await asyncio.to_thread(self._laid_out, resolved.selection, stanzas, into)
@@ -89,8 +92,8 @@ class Archive:
         (into / "Release").write_text(f"Suite: {suite}\nCodename: {suite}\nArchitectures: {selection.architecture}\n{hashed}\n")
 
     @asynccontextmanager
-    async def _updated(self, selection: Selection) -> AsyncIterator[list[str]]:
-        """Options of apt for an up-to-date private root, which nobody else uses meanwhile."""
+    async def _held(self, selection: Selection) -> AsyncIterator[tuple[Path, list[str]]]:
+        """A private root of apt, which nobody else uses meanwhile, and the options for it."""
         if not SUITE.fullmatch(selection.suite):
             raise BuildFailed(f"{selection.suite[:80]!r} is no Debian suite", "name one, such as bookworm")
         for program in ("apt-get", "apt-cache"):
@@ -110,9 +113,10 @@ class Archive:
             signed = f"[signed-by={self._settings.keyring}] "
             (root / "sources.list").write_text(sources(selection.suite, self._settings.mirror, self._settings.security, signed))
             (root / "status").touch()
-            apt = options(root, selection.architecture)
-            await self._run(["apt-get", *apt, "-q", "update", "--error-on=any"], root)
-            yield apt
+            yield root, options(root, selection.architecture)
+
+    async def _update(self, root: Path, apt: list[str]) -> None:
+        await self._run(["apt-get", *apt, "-q", "update", "--error-on=any"], root)
 
     async def _chosen(self, apt: list[str], selection: Selection) -> list[tuple[Package, str]]:
         wanted = [*ALWAYS[selection.variant], *selection.packages]

@@ -60,6 +60,10 @@ class Bases:
         """Our packages are the whole archive, already checked; the finished system gets Debian's own sources."""
         selection = resolved.selection
         listed = shlex.quote(str(work / "sources.list"))
+        if selection.variant == "extract":
+            hook = '--extract-hook=rm -f "$1/etc/apt/sources.list" "$1/etc/apt/apt.conf.d/99mmdebstrap"'
+        else:
+            hook = f'--customize-hook=install -D -m 644 {listed} "$1/etc/apt/sources.list"; rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"'
         return [
             "mmdebstrap",
             f"--variant={selection.variant}",
@@ -69,8 +73,7 @@ class Bases:
             f"--include={','.join(selection.packages)}",
             '--aptopt=APT::Sandbox::User "root"',
             "--aptopt=Apt::Install-Recommends false",
-            f'--customize-hook=mkdir -p "$1/etc/apt" && cp {listed} "$1/etc/apt/sources.list" && chmod 644 "$1/etc/apt/sources.list"',
-            '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"',
+            hook,
             selection.suite,
             str(work / "root.tar"),
             f"deb [trusted=yes] copy:{work / 'repository'} ./",

@@ -66,7 +66,7 @@ class Layouts:
     ) -> Image:
         """The parent and what a builder made of it. `repository` has the parent's blobs; the ones that no index covers are fetched.
 
-        `source_date` in seconds; `split`: prefixes of paths that get layers of their own. Raises LayerRefused, RegistryFault, NoRoom.
+        `source_date` in seconds; `split`: prefixes of paths that get layers of their own. Raises BuildFailed, RegistryFault.
         """
         layers = parent.manifest.layers
         await self._have(repository, await asyncio.to_thread(self._indexes.missing, layers))

@@ -13,10 +13,12 @@ from pipelines.adapters.layouts.store import Store
 from pipelines.core.config import NewLayer
 from pipelines.core.layer.change import Layer, appended, canonical
 from pipelines.core.layer.compress import Gzip
+from pipelines.core.layer.entries import LayerRefused
 from pipelines.core.layer.index import index
 from pipelines.core.layer.tree import Tree
 from pipelines.core.layer.write import Hashing, Seekable, written
 from pipelines.model.oci import LAYER_GZIP, Descriptor
+from pipelines.ports import BuildFailed
 
 T = TypeVar("T")
 
@@ -48,10 +50,14 @@ class Stoppable:
 
 
 async def in_thread(work: Callable[[Event], T]) -> T:
-    """Run work that takes seconds beside the loop; cancelling ends it at its next read or write."""
+    """Run work that takes seconds beside the loop; cancelling ends it at its next read or write. Raises BuildFailed."""
     stop = Event()
     try:
         return await asyncio.to_thread(work, stop)
+    except LayerRefused as refused:
+        raise BuildFailed(f"its layer cannot become part of an image: {refused}", refused.fix) from refused
+    except OSError as error:
+        raise BuildFailed(f"its layer cannot be packed: {error}", "see that the disk has room and can be written") from error
     except asyncio.CancelledError:
         stop.set()
         raise

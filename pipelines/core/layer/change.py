@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipelines.core.layer.entries import IMPLIED, Entry, Kind, LayerRefused, folder, folders, shown
 from pipelines.core.layer.index import Delta, Place, reserved
-from pipelines.core.layer.rules import is_engines, is_left_out
+from pipelines.core.layer.rules import is_engines, is_left_out, is_mount_point
 from pipelines.core.layer.tree import is_directory, is_hidden, settled
 
 
@@ -50,6 +50,8 @@ def canonical(raw: Delta, parent: Mapping[str, Entry], source_date: int, split: 
 
 def is_kept(path: str, entry: Entry, parent: Mapping[str, Entry], place: Place | None, source_date: int) -> bool:
     if is_left_out(path, entry) or parent.get(path) == entry:
+        return False
+    if parent and path not in parent and is_mount_point(path, entry):
         return False
     if entry.kind in (Kind.CHARACTER, Kind.BLOCK):
         raise LayerRefused(f"{shown(path)} is a device: images without privileges cannot have one", "engines give containers their /dev")

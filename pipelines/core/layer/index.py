@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipelines.core.layer.entries import Entry, Kind, LayerRefused, folder, normal, shown
 from pipelines.core.layer.rules import BYTE_CODE, XATTRS_OF_MACHINES, timed_by
-from pipelines.core.layer.tar import Member, Readable, Tar
+from pipelines.core.layer.tar import CHUNK, Member, Readable, Tar
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -66,6 +66,8 @@ def index(stream: Readable) -> Delta:
         else:
             links.pop(path, None)
             entries[path], places[path] = described(path, member, tar)
+    while stream.read(CHUNK):
+        pass  # what compressed it has its checksum after the tar's end
     return Delta(entries, places, frozenset(hidden), frozenset(opaque), joined(entries, places, links))
 
 

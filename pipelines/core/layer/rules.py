@@ -8,6 +8,8 @@ from pipelines.core.layer.entries import Entry, Kind
 
 ENGINE = re.compile(r"(dev|proc|sys)/|run/secrets(/|$)|(etc/(resolv\.conf|hosts|hostname|mtab)|run/\.containerenv|\.dockerenv)$")
 """Put there by engines while a step runs; they put their own there again when a container runs."""
+MOUNT_POINTS = re.compile(r"(dev|proc|run|sys)$")
+"""Directories that engines make when a base lacks them; a base itself may have them."""
 CACHES = re.compile(r"(var/lib/apt/lists|var/cache/apt)/|root/\.cache(/|$)|var/cache/ldconfig/aux-cache$")
 IDENTITIES = re.compile(r"(etc|var/lib/dbus)/machine-id$")
 """Random, and the same in every container of the image: worse than none."""
@@ -27,6 +29,11 @@ def is_left_out(path: str, entry: Entry) -> bool:
     """Whether what stands at a path never becomes part of an image. Directories and links of logs stay: services need them."""
     log = entry.kind is Kind.FILE and LOGS.match(path)
     return bool(is_engines(path) or CACHES.match(path) or IDENTITIES.match(path) or log)
+
+
+def is_mount_point(path: str, entry: Entry) -> bool:
+    """Whether a path is a directory that an engine may have made to mount its own there."""
+    return entry.kind is Kind.DIRECTORY and MOUNT_POINTS.match(path) is not None
 
 
 def timed_by(head: bytes) -> int | None:

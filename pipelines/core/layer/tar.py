@@ -117,7 +117,8 @@ class Tar:
     def _header(self) -> bytes | None:
         for _ in self.content():
             pass
-        self._exactly(self._padding)
+        if len(self._exactly(self._padding)) != self._padding:
+            raise LayerRefused("a tar ends in the middle of a file")
         self._padding = 0
         block = self._exactly(BLOCK)
         if not block or block == bytes(BLOCK):

@@ -56,10 +56,11 @@ def test_what_is_written_is_read_again(value):
     assert document.body == orjson.dumps(json.loads(document.body), option=orjson.OPT_SORT_KEYS)
 
 
-def test_configuration_is_written_without_dates_and_history():
+def test_configuration_is_written_without_dates_and_with_a_history_that_says_nothing():
     config = ImageConfig("arm", "linux", (DIGEST,), {"User": "10001", "Env": ["A=b"], "Entrypoint": ["/bin/x"]}, "v7")
     document = encode(config)
-    assert set(json.loads(document.body)) == {"architecture", "os", "variant", "config", "rootfs"}
+    assert set(json.loads(document.body)) == {"architecture", "os", "variant", "config", "history", "rootfs"}
+    assert json.loads(document.body)["history"] == [{"created_by": "fleetwright"}]
     assert decode_config(document.body) == config
 
 

@@ -1,0 +1,1 @@
+"""Images built by buildah and out of Debian packages, for real."""
