@@ -49,7 +49,7 @@ ROOT = error(
     "Services run as a numeric user that is not 0. The last USER of the image, or of the one that it starts from, must be such a number: "
     "`USER 10001:10001`. A name would not do: Kubernetes cannot see that it is not root.",
 )
-ENTRYPOINT = error(
+ENTRYPOINT = warning(
     "IMG109",
     "image without the shared entry point",
     "What services run starts through tini and the shared entry point, which sends the start-up report: "

@@ -1,0 +1,55 @@
+"""The shop, with a base image in a registry, buildah, and the real Trivy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.cache import EngineMissing
+from tests.engines.fixtures import in_ci
+from tests.images.builders.base import layout, program
+from tests.images.story.shop import Shop
+
+
+@pytest.fixture(scope="session")
+def base_image(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> str:
+    """A root of static busybox in the registry."""
+    try:
+        program("buildah", "buildah")
+        if os.geteuid():
+            raise EngineMissing("buildah needs root here")
+        folder = tmp_path_factory.mktemp("busybox")
+        layout(folder)
+        name = f"{registry_host}/base/busybox:1"
+        push = [program("skopeo", "skopeo"), "copy", "-q", "--preserve-digests", "--dest-tls-verify=false"]
+        subprocess.run([*push, f"oci:{folder}:base", f"docker://{name}"], check=True, capture_output=True)
+        return name
+    except EngineMissing as missing:
+        if in_ci():
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What builds keep on this machine; removed at the end, since buildah's storage is large."""
+    folder = tmp_path_factory.mktemp("blobs")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, registry_host: str, base_image: str, trivy_program: Path, blobs: Path) -> Shop:
+    """The shop, nothing built yet. Its registry paths are its own."""
+    opened = Shop.opened(tmp_path, registry_host, base_image, trivy_program, blobs)
+    mine = f"shop-{uuid.uuid4().hex[:8]}"
+    opened.write("fleet.yaml", (opened.root / "fleet.yaml").read_text().replace("/shop\n", f"/{mine}\n"))
+    opened.path = mine
+    opened.commit("a registry path of its own")
+    return opened
