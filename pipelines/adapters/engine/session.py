@@ -135,8 +135,9 @@ class Session:
         finally:
             gone.cancel()
 
-    async def close(self, patience: float = GOODBYE) -> None:
-        """Ends the session; what it runs in the engine ends with it. Bounded, whatever the engine does."""
+    async def close(self, patience: float | None = None) -> None:
+        """Ends the session; what it runs in the engine ends with it. Bounded by `patience` (GOODBYE) and a second, whatever the engine does."""
+        patience = GOODBYE if patience is None else patience
         with contextlib.suppress(Exception):
             async with asyncio.timeout(min(patience, 2.0)):
                 await self._stack.aclose()

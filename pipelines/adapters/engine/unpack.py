@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple, cast
 from pipelines.model.oci import LAYER, LAYER_GZIP
 from pipelines.ports import BuildFailed
 
-CHUNK = 16 << 20
+CHUNK = 4 << 20
 _RAW = {LAYER, "application/vnd.docker.image.rootfs.diff.tar"}
 _GZIP = {LAYER_GZIP, "application/vnd.docker.image.rootfs.diff.tar.gzip"}
 
