@@ -95,5 +95,7 @@ def read(made: Made, log: tuple[str, ...] = ()) -> Result:
             elif path:
                 file = tar.extractfile(one) if one.isreg() or one.islnk() else None
                 capability = one.pax_headers.get(CAPABILITY, "").encode(errors="surrogateescape")
-                changed[path] = Entry(one.type, one.mode, (one.uid, one.gid), one.linkname, file.read() if file else b"", capability)
+                changed[path] = Entry(
+                    one.type, one.mode & 0o7777, (one.uid, one.gid), one.linkname, file.read() if file else b"", capability
+                )
     return Result(changed, frozenset(gone), frozenset(opaque), made.run, log)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
+from pipelines.adapters.buildah import Buildah, Settings
 from pipelines.adapters.engine import DaggerBuilder
 from pipelines.adapters.engine.address import CLI, RUNNER
 from pipelines.ports import Builder
@@ -35,13 +35,9 @@ def dagger(_: Path) -> Builder:
 
 def buildah(state: Path) -> Builder:
     """Debian's buildah, with its storage under `state`."""
-    if not importlib.util.find_spec("pipelines.adapters.buildah"):
-        raise EngineMissing("this tree has no builder by buildah")
     if not shutil.which("buildah"):
         raise EngineMissing("there is no buildah: apt-get install buildah")
-    from pipelines.adapters import buildah as adapter
-
-    return adapter.BuildahBuilder(state=state)
+    return Buildah(Settings(root=state, environment=os.environ))
 
 
 KNOWN: Mapping[str, Callable[[Path], Builder]] = {"dagger": dagger, "buildah": buildah}

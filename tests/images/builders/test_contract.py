@@ -48,11 +48,11 @@ async def test_links_owners_and_special_bits_are_kept(bench: Bench):
         " && ln /opt/file /opt/twin && ln -s ../etc/keep /opt/link && ln -s /nowhere /opt/dangling && mkfifo /opt/pipe\n"
     )
     kinds = {name: made.changed[f"opt/{name}"] for name in ("file", "twin", "link", "dangling", "pipe")}
-    assert made.changed["opt"].mode & 0o7777 == 0o1777
+    assert made.changed["opt"].mode == 0o1777
     assert {kinds[name].type for name in ("file", "twin")} == {tarfile.REGTYPE, tarfile.LNKTYPE}
     assert [kinds[name].content for name in ("file", "twin")] == [b"x\n"] * 2
     first = next(one for one in (kinds["file"], kinds["twin"]) if one.type == tarfile.REGTYPE)
-    assert (first.mode & 0o7777, first.owner) == (0o6751, (1000, 5))
+    assert (first.mode, first.owner) == (0o6751, (1000, 5))
     assert (kinds["link"].type, kinds["link"].link) == (tarfile.SYMTYPE, "../etc/keep")
     assert kinds["dangling"].link == "/nowhere"
     assert kinds["pipe"].type == tarfile.FIFOTYPE
@@ -183,18 +183,18 @@ async def test_an_image_from_scratch_has_its_own_files_alone(bench: Bench):
 
 
 async def test_builds_beside_one_another_have_logs_of_their_own(bench: Bench):
-    logs: dict[str, list[str]] = {"one": [], "two": []}
+    logs: dict[str, list[str]] = {"apple": [], "pear": []}
 
     async def one(name: str) -> None:
         into = bench.folder / name
         into.mkdir()
         await bench.builder.build(bench.order(f"RUN echo this is {name} && sleep 0.3 && echo end of {name}\n"), into, logs[name].append)
 
-    await asyncio.gather(one("one"), one("two"))
-    assert any("end of one" in line for line in logs["one"])
-    assert any("end of two" in line for line in logs["two"])
-    assert not any("two" in line for line in logs["one"])
-    assert not any("one" in line for line in logs["two"])
+    await asyncio.gather(one("apple"), one("pear"))
+    assert any("end of apple" in line for line in logs["apple"])
+    assert any("end of pear" in line for line in logs["pear"])
+    assert not any("pear" in line for line in logs["apple"])
+    assert not any("apple" in line for line in logs["pear"])
 
 
 async def test_a_failing_step_says_which_and_the_end_of_what_it_printed(bench: Bench):
@@ -243,9 +243,9 @@ async def test_cancelling_ends_the_step_that_runs_and_the_builder_still_works(be
 async def test_a_command_runs_in_an_image_as_its_user_without_network(bench: Bench):
     layout = bench.base.layout
     log: list[str] = []
-    await bench.builder.run(layout, ("sh", "-c", "echo $FROM_BASE; ls /sys/class/net"), log.append)
+    await bench.builder.run(layout, ("sh", "-c", "echo $FROM_BASE; ifconfig -a"), log.append)
     assert "yes" in log
-    assert [line for line in log if line.startswith("eth")] == []
+    assert {line.split()[0] for line in log if "Link encap" in line} == {"lo"}
 
 
 async def test_a_command_that_fails_says_so(bench: Bench):
