@@ -62,7 +62,7 @@ async def makers(busybox: Base, tmp_path: Path) -> AsyncIterator[list[Maker]]:
     found = []
     for name, builder in KNOWN.items():
         try:
-            found.append(Maker(name, builder(tmp_path / f"{name}-state"), busybox, tmp_path / name))
+            found.append(Maker(name, builder(tmp_path / f"{name}-state", {}), busybox, tmp_path / name))
         except EngineMissing:
             continue
     if not found:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.ports import BuildFailed, Secret
-from tests.images.builders.bench import DATE, Bench
+from tests.images.builders.base import PASSWORD, USER, Base
+from tests.images.builders.bench import DATE, Bench, read
+from tests.images.builders.known import KNOWN
 
 HUGE = 40 << 20
 
@@ -144,6 +146,33 @@ async def test_a_secret_is_seen_by_its_step_and_is_in_no_layer_no_setting_and_no
     assert made.changed["length"].content.strip() == str(len(value)).encode()
     assert value not in repr((made.changed, made.settings, made.log))
     assert [path for path, entry in made.changed.items() if path.startswith("run/secrets") and entry.type != tarfile.DIRTYPE] == []
+
+
+async def test_a_secret_that_a_step_prints_is_in_no_log_and_no_message(bench: Bench):
+    value = "s3cret-that-is-printed"
+    secret = bench.folder / "secret"
+    secret.write_text(value)
+    with pytest.raises(BuildFailed) as failed:
+        await bench.build(
+            "RUN --mount=type=secret,id=token echo it is $(cat /run/secrets/token) && echo so it is $(cat /run/secrets/token) >&2 && exit 3\n",
+            secrets=(Secret("token", secret),),
+        )
+    assert "so it is" in failed.value.log
+    assert value not in repr((bench.log, str(failed.value), failed.value.log))
+
+
+async def test_a_base_behind_a_password_is_built_upon_with_it_alone(bench: Bench, private: Base):
+    order = bench.order("")
+    order = type(order)("private", order.context, f"FROM {private.pinned}\nRUN echo in > /in\n", private.pinned, "linux/amd64")
+    with pytest.raises(BuildFailed):
+        await bench.make(order)
+    builder = KNOWN[bench.name](bench.folder / "with-login", {private.registry: (USER, PASSWORD)})
+    into = bench.folder / "into"
+    into.mkdir()
+    made = await builder.build(order, into, bench.log.append)
+    await builder.close()
+    assert read(made).changed["in"].content == b"in\n"
+    assert PASSWORD not in repr(bench.log)
 
 
 async def test_a_cache_lives_from_build_to_build_and_is_in_no_layer(bench: Bench):
