@@ -165,7 +165,7 @@ async def start(environment: Mapping[str, str], log: Log | None = None) -> Sessi
     session.log = log
     try:
         async with asyncio.timeout(DOWNLOAD if isinstance(where, Tool) and where.starts else START):
-            port, token = await _parameters(process, session)
+            _, (port, token) = await asyncio.gather(asyncio.to_thread(_load), _parameters(process, session))
             await session.connect(port, token)
     except BuildFailed:
         await session.close(HURRY)
@@ -201,6 +201,11 @@ async def _spawn(cli: str, environment: Mapping[str, str]) -> asyncio.subprocess
         raise BuilderMissing(
             f"the Dagger CLI does not start: {cli}: {fault.strerror or fault}", f"set {CLI} to a `dagger` program of 0.21"
         ) from fault
+
+
+def _load() -> None:
+    """Imports the SDK beside the loop, which then still hears Ctrl-C."""
+    import dagger  # noqa: F401
 
 
 def _die_with_us() -> None:

@@ -107,6 +107,10 @@ def root(mark: str) -> tuple[bytes, frozenset[str]]:
         for name in ("old", "older"):
             _add(tar, f"usr/replaced/{name}", b"old\n")
             _add(tar, f"usr/dropped/{name}", b"old\n")
+            _add(tar, f"usr/to-file/{name}", b"old\n")
+            _add(tar, f"usr/to-link/{name}", b"old\n")
+        _add(tar, "usr/to-folder", b"old\n")
+        _add(tar, "usr/from-link", type=tarfile.SYMTYPE, linkname="replaced")
         tools = _carry(tar)
     return out.getvalue(), tools
 

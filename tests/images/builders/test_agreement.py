@@ -23,6 +23,8 @@ COPY app/ /opt/app/
 RUN mkdir -p /opt/.cache && echo x > /opt/file && chown 1000:5 /opt/file && chmod 4751 /opt/file && ln /opt/file /opt/twin && ln -s file /opt/link
 RUN rm /etc/remove && rm -r /usr/dropped && rm -r /usr/replaced && mkdir /usr/replaced && echo new > /usr/replaced/new
 RUN chmod 600 /etc/mode && chown 7:8 /etc/owner && touch /etc/touch && echo changed > /etc/change
+RUN rm -r /usr/to-file && echo file > /usr/to-file && rm -r /usr/to-link && ln -s ../etc /usr/to-link && rm /usr/to-folder && mkdir /usr/to-folder
+RUN rm /usr/from-link && mkdir /usr/from-link && echo odd > "/opt/a name" && touch /opt/.hidden && mkdir -m 700 /opt/empty && mkfifo /opt/pipe
 RUN mkdir /tmp/gone && rm -r /tmp/gone && echo $SOURCE_DATE_EPOCH > /etc/dated
 RUN if [ -x /bin/setcap ]; then cp /bin/busybox /opt/ping && setcap cap_net_raw+ep /opt/ping; fi
 ENV A=1 B="two words"

@@ -37,6 +37,17 @@ async def test_a_folder_that_is_replaced_hides_what_was_in_it(bench: Bench):
     assert made.is_gone("usr/replaced/older")
 
 
+async def test_what_becomes_a_thing_of_another_kind_is_that_thing(bench: Bench):
+    made = await bench.build(
+        "RUN rm -r /usr/to-file && echo file > /usr/to-file && rm -r /usr/to-link && ln -s ../etc /usr/to-link"
+        " && rm /usr/to-folder && mkdir /usr/to-folder && echo in > /usr/to-folder/in && rm /usr/from-link && mkdir /usr/from-link\n"
+    )
+    kinds = {name: made.changed[f"usr/{name}"].type for name in ("to-file", "to-link", "to-folder", "from-link")}
+    assert kinds == {"to-file": tarfile.REGTYPE, "to-link": tarfile.SYMTYPE, "to-folder": tarfile.DIRTYPE, "from-link": tarfile.DIRTYPE}
+    assert made.changed["usr/to-folder/in"].content == b"in\n"
+    assert made.changed["usr/to-link"].link == "../etc"
+
+
 async def test_mode_or_owner_alone_is_a_change(bench: Bench):
     made = await bench.build("RUN chmod 600 /etc/mode && chown 7:8 /etc/owner\n")
     assert made.changed["etc/mode"].mode == 0o600
