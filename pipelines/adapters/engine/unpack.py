@@ -74,6 +74,10 @@ def _blob(outer: tarfile.TarFile, layer: dict[str, Any]) -> IO[bytes]:
 
 def _whiteout(path: str) -> bytes:
     """An entry that says that `path` is no longer there (image spec, layer.md)."""
+    if "\ufffd" in path:
+        raise BuildFailed(
+            f"a removed file's name is not UTF-8, and the engine does not say what it is: {path}", "remove the folder that it is in"
+        )
     gone = PurePosixPath(path.strip("/"))
     entry = tarfile.TarInfo(str(gone.with_name(".wh." + gone.name)))
     entry.mode = 0

@@ -4,6 +4,7 @@ Run as the CLI is (`PROGRAM session ...`) it prints `{"port": N, "session_token"
 ends. What it does wrong is in FLEET_DOUBLE (JSON):
   start: "silent" | "garbage" | "exit"      instead of a session
   build: "hang" | {"exec": {...}} | {"error": "..."} | "drop" | "exit"      what evaluating a Dockerfile comes to
+  removed: paths that it says were removed
   close: "hang"      it goes on when its input ends, and does not hear SIGTERM
   notes: a file that it writes what it was asked to, a JSON line each
 """
@@ -125,7 +126,7 @@ class Double:
                     export(Path(given["path"]))
                     return given["path"]
                 case "removedPaths":
-                    return ["etc/gone", "var/"]
+                    return self.behaviour.get("removed", ["etc/gone", "var/"])
                 case "envVariable":
                     return None
                 case "stdout" | "stderr":

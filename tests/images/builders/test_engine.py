@@ -145,6 +145,13 @@ async def test_a_fault_names_the_line_that_was_written_and_no_object_of_the_engi
     assert str(failed.value) == "thing: dockerfile parse error on line 3: unknown"
 
 
+async def test_a_removed_file_whose_name_is_lost_on_the_way_fails_the_build(doubled: Doubled, into: Path):
+    builder = doubled.builder(removed=["etc/caf\ufffd"])
+    with pytest.raises(BuildFailed, match="not UTF-8"):
+        await builder.build(doubled.order(), into, print)
+    assert not [path for path in into.iterdir() if path.name != "changes.tar"]
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
 async def test_a_secret_that_cannot_be_read_fails_the_build(doubled: Doubled, into: Path, content: bytes | None):
     file = doubled.folder / "secret"
