@@ -17,7 +17,7 @@ from pipelines.adapters.engine.faults import failed_step, refused
 from pipelines.adapters.engine.session import HURRY, Session
 from pipelines.adapters.engine.stage import stage
 from pipelines.adapters.engine.unpack import unpack
-from pipelines.core.dated import EPOCH, Dated, arguments_only, dated
+from pipelines.core.dated import EPOCH, Dated, arguments_only, dated, start
 from pipelines.ports import BuilderMissing, BuildFailed, Log, Made, Order
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class DaggerBuilder:
         self._busy: set[Session] = set()
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
+        _refuse_another_start(order)
         async with self._session(order.name, order.dockerfile, log) as session:
             return await session.watched(self._build(session, order, Path(into)))
 
@@ -173,6 +174,16 @@ class DaggerBuilder:
         suspects = arguments_only(order.dockerfile) & {pair.partition("=")[0] for pair in environment}
         gone = {name for name in suspects if await parent.env_variable(name) is None}
         return {**config, "Env": [pair for pair in environment if pair.partition("=")[0] not in gone]}
+
+
+def _refuse_another_start(order: Order) -> None:
+    """The parent is what changes are counted from: with another one, everything would seem to have changed."""
+    expected, found = str(order.parent or "scratch"), start(order.dockerfile)
+    if "$" not in found and found != expected:
+        raise BuildFailed(
+            f"{order.name}: its Dockerfile starts from {found or 'nothing'}, not from {expected}",
+            "let its last FROM name the image's parent",
+        )
 
 
 def _value(order: Order, file: PurePath) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ports import BuildFailed, Secret
+from pipelines.model.oci import Pinned, Repository
+from pipelines.ports import BuildFailed, Order, Secret
 from tests.images.builders.base import PASSWORD, USER, Base
 from tests.images.builders.bench import DATE, Bench, read
 from tests.images.builders.known import KNOWN
@@ -173,8 +174,7 @@ async def test_a_secret_that_a_step_prints_is_in_no_log_and_no_message(bench: Be
 
 
 async def test_a_base_behind_a_password_is_built_upon_with_it_alone(bench: Bench, private: Base):
-    order = bench.order("")
-    order = type(order)("private", order.context, f"FROM {private.pinned}\nRUN echo in > /in\n", private.pinned, "linux/amd64")
+    order = Order("private", bench.order("").context, f"FROM {private.pinned}\nRUN echo in > /in\n", private.pinned, "linux/amd64")
     with pytest.raises(BuildFailed):
         await bench.make(order)
     builder = KNOWN[bench.name](bench.folder / "with-login", {private.registry: (USER, PASSWORD)})
@@ -258,10 +258,14 @@ async def test_a_file_that_the_context_does_not_have_is_named(bench: Bench):
 
 
 async def test_a_base_that_is_not_there_is_named(bench: Bench):
-    order = bench.order("")
-    text = f"FROM {bench.base.registry}/absent@sha256:{'0' * 64}\n"
+    absent = Pinned(Repository(bench.base.registry, "absent"), f"sha256:{'0' * 64}")
     with pytest.raises(BuildFailed, match="absent"):
-        await bench.make(type(order)("absent", order.context, text, None, "linux/amd64"))
+        await bench.make(Order("absent", bench.order("").context, f"FROM {absent}\n", absent, "linux/amd64"))
+
+
+async def test_a_dockerfile_that_does_not_start_from_the_parent_is_refused(bench: Bench):
+    with pytest.raises(BuildFailed, match=r"last FROM|not from"):
+        await bench.build("RUN true\nFROM scratch\nCOPY --from=0 /etc/keep /keep\n")
 
 
 async def test_cancelling_ends_the_step_that_runs_and_the_builder_still_works(bench: Bench):
