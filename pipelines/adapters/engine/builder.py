@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.adapters.engine import session as sessions
 from pipelines.adapters.engine import smoke
-from pipelines.adapters.engine.faults import failed_step, refused
+from pipelines.adapters.engine.faults import told
 from pipelines.adapters.engine.session import HURRY, Session
 from pipelines.adapters.engine.stage import stage
 from pipelines.adapters.engine.unpack import unpack
 from pipelines.core.dated import EPOCH, Dated, arguments_only, dated, start
-from pipelines.ports import BuilderMissing, BuildFailed, Log, Made, Order
+from pipelines.ports import BuildFailed, Log, Made, Order
 
 if TYPE_CHECKING:
     import dagger
@@ -86,10 +86,10 @@ class DaggerBuilder:
             await session.settled()
         except BaseException as fault:
             await self._drop(session)
-            told = _told(name, dockerfile, fault)
-            if told is fault:
+            named = told(name, dockerfile, fault)
+            if named is fault:
                 raise
-            raise told from fault
+            raise named from fault
         session.log = None
         self._busy.discard(session)
         self._idle.append(session)
@@ -191,23 +191,3 @@ def _value(order: Order, file: PurePath) -> str:
         return Path(file).read_text()
     except (OSError, UnicodeError) as fault:
         raise BuildFailed(f"{order.name}: the secret in {file} cannot be read: {fault}", "a secret is a text file") from fault
-
-
-def _told(name: str, dockerfile: str, fault: BaseException) -> BaseException:
-    """What a fault is called: the SDK's own by what the engine says of them."""
-    if isinstance(fault, BuildFailed) or not isinstance(fault, Exception):
-        return fault
-    import dagger
-
-    match fault:
-        case dagger.ExecError():
-            return failed_step(name, dockerfile, fault.command, fault.exit_code, fault.stderr or fault.stdout)
-        case dagger.QueryError():
-            return refused(name, dated(dockerfile), str(fault))
-        case dagger.DaggerError():
-            return BuilderMissing(f"{name}: the Dagger engine went away in the middle of a build: {_first(fault)}", "see the engine's log")
-    return fault
-
-
-def _first(fault: Exception) -> str:
-    return (str(fault).splitlines() or [type(fault).__name__])[0]
