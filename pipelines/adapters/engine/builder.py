@@ -58,10 +58,10 @@ class DaggerBuilder:
                 archive = Path(folder) / "image.tar"
                 await smoke.pack(Path(layout), image, archive)
                 said = await session.watched(self._run(session.client, archive, text, arguments))
-        for line in said.splitlines():
+        for line in said:
             log(line)
 
-    async def _run(self, dag: dagger.Client, archive: Path, text: str, arguments: Mapping[str, str]) -> str:
+    async def _run(self, dag: dagger.Client, archive: Path, text: str, arguments: Mapping[str, str]) -> list[str]:
         """Runs it and returns what it printed: the engine streams nothing of a step without network."""
         from dagger import BuildArg
 
@@ -69,7 +69,7 @@ class DaggerBuilder:
         folder = root.with_new_file(_DOCKERFILE, text).with_new_file(f"{_DOCKERFILE}.dockerignore", smoke.IGNORE_NOTHING)
         given = [BuildArg(name, value) for name, value in arguments.items()]
         ran = await folder.docker_build(dockerfile=_DOCKERFILE, build_args=given, no_init=True).sync()
-        return await ran.stdout() + await ran.stderr()
+        return [*(await ran.stdout()).splitlines(), *(await ran.stderr()).splitlines()]
 
     async def close(self) -> None:
         ending = [*self._idle, *self._busy]

@@ -17,7 +17,7 @@ from pipelines.adapters.engine.address import CLI, RUNNER
 from pipelines.ports import Builder
 from tests.engines.cache import EngineMissing
 
-SKIP = "FLEET_TEST_BUILDERS"
+ONLY = "FLEET_TEST_BUILDERS"
 """Names of builders, with commas: the contract is run on these alone."""
 
 

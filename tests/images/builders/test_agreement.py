@@ -80,3 +80,17 @@ async def test_steps_that_run_again_and_other_builders_give_the_same_image(maker
     for maker in makers:
         other = await maker.image(f"{tmp_path} again")
         assert (other.config, other.manifest.layers) == (first.config, first.manifest.layers), maker.bench.name
+
+
+async def test_an_image_that_was_put_together_runs_as_its_settings_say(makers: list[Maker], tmp_path: Path):
+    for maker in makers:
+        image = await maker.image("once")
+        repository = maker.bench.base.pinned.repository
+        layout = tmp_path / f"layout-{maker.bench.name}"
+        await maker.layouts.write(image, repository, layout)
+        log: list[str] = []
+        script = 'id -u; pwd; echo "$A:$B"; cat /usr/replaced/*; ls -d /usr/dropped /etc/remove; stat -c "%a %u" /opt/file; head -c 5 /opt/app/main.py'
+        await maker.bench.builder.run(layout, ("sh", "-c", script), log.append)
+        said = [line for line in log if "No such file" not in line]
+        assert said[-6:] == ["1000", "/work/dir", "1:two words", "new", "4751 1000", "print"], maker.bench.name
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
