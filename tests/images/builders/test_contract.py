@@ -152,7 +152,7 @@ async def test_a_secret_is_seen_by_its_step_and_is_in_no_layer_no_setting_and_no
     secret = bench.folder / "secret"
     secret.write_text(value)
     made = await bench.build(
-        "RUN --mount=type=secret,id=token wc -c < /run/secrets/token > /length && cat /run/secrets/token > /dev/null\n",
+        f"RUN --mount=type=secret,id=token : {bench.unlike}; wc -c < /run/secrets/token > /length && cat /run/secrets/token > /dev/null\n",
         secrets=(Secret("token", secret),),
     )
     assert made.changed["length"].content.strip() == str(len(value)).encode()
@@ -188,8 +188,8 @@ async def test_a_base_behind_a_password_is_built_upon_with_it_alone(bench: Bench
 
 async def test_a_cache_lives_from_build_to_build_and_is_in_no_layer(bench: Bench):
     step = "RUN --mount=type=cache,target=/var/cache/thing echo {0} >> /var/cache/thing/all && wc -l < /var/cache/thing/all > /count\n"
-    first = await bench.build(step.format(bench.folder.name))
-    second = await bench.build(step.format("again"))
+    first = await bench.build(step.format(f"one {bench.unlike}"))
+    second = await bench.build(step.format(f"two {bench.unlike}"))
     assert int(second.changed["count"].content) == int(first.changed["count"].content) + 1
     assert "var/cache/thing/all" not in second.changed
 
@@ -228,7 +228,9 @@ async def test_builds_beside_one_another_have_logs_of_their_own(bench: Bench):
     async def one(name: str) -> None:
         into = bench.folder / name
         into.mkdir()
-        await bench.builder.build(bench.order(f"RUN echo this is {name} && sleep 0.3 && echo end of {name}\n"), into, logs[name].append)
+        await bench.builder.build(
+            bench.order(f"RUN : {bench.unlike} && echo this is {name} && sleep 0.3 && echo end of {name}\n"), into, logs[name].append
+        )
 
     await asyncio.gather(one("apple"), one("pear"))
     assert any("end of apple" in line for line in logs["apple"])
