@@ -110,6 +110,29 @@ def arguments_only(text: str, inherited: Collection[str] = ()) -> frozenset[str]
 
     A builder that runs steps with arguments as environment must not leave these in the image's configuration.
     """
+    chain = _chain(text)
+    arguments = {EPOCH}.union(*(stage.arguments for stage in chain))
+    return frozenset(arguments.difference(inherited, *(stage.settings for stage in chain)))
+
+
+def start(text: str) -> str:
+    """What the last stage starts from outside of the Dockerfile, as FROM has it: `scratch`, a reference, perhaps with variables in it."""
+    chain = _chain(text)
+    return chain[-1].base if chain else ""
+
+
+def _chain(text: str) -> list[_Stage]:
+    """The last stage, the one it starts from, and so on."""
+    stages = _stages(text)
+    chain: list[_Stage] = []
+    while stages:
+        stage = stages.pop()
+        if not chain or stage.name.lower() == chain[-1].base.lower():
+            chain.append(stage)
+    return chain
+
+
+def _stages(text: str) -> list[_Stage]:
     stages: list[_Stage] = []
     for one in instructions(text):
         match one.word:
@@ -120,17 +143,7 @@ def arguments_only(text: str, inherited: Collection[str] = ()) -> frozenset[str]
                 stages[-1].arguments.update(_names(one.rest))
             case "ENV" if stages and one.rest:
                 stages[-1].settings.update(_names(one.rest) if "=" in one.rest.split(None, 1)[0] else one.rest.split(None, 1)[:1])
-    arguments: set[str] = {EPOCH}
-    settings = set(inherited)
-    stage = stages.pop() if stages else None
-    while stage:
-        arguments |= stage.arguments
-        settings |= stage.settings
-        wanted = stage.base
-        while stages and stages[-1].name.lower() != wanted.lower():
-            stages.pop()
-        stage = stages.pop() if stages else None
-    return frozenset(arguments - settings)
+    return stages
 
 
 def _from(rest: str) -> tuple[str, str, str]:

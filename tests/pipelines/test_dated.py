@@ -1,6 +1,6 @@
 """What builds do to Dockerfiles before a builder reads them."""
 
-from pipelines.core.dated import arguments_only, dated, instructions
+from pipelines.core.dated import arguments_only, dated, instructions, start
 
 TEXT = """\
 # syntax=docker/dockerfile:1
@@ -58,3 +58,10 @@ def test_an_old_style_setting_is_one_name():
 def test_what_is_no_dockerfile_stays_what_it_is():
     assert dated("not a file\n") == ("not a file\n", ())
     assert arguments_only("") == {"SOURCE_DATE_EPOCH"}
+
+
+def test_the_last_stage_starts_from_what_its_first_one_names():
+    assert start(TEXT) == "base@sha256:00"
+    assert start("FROM a\nFROM scratch\n") == "scratch"
+    assert start("FROM a AS b\nFROM c\nFROM B\n") == "a"
+    assert start("") == ""

@@ -40,6 +40,7 @@ class Buildah:
         async with self._begun() as work:
             secrets = [await asyncio.to_thread(Path(secret.file).read_bytes) for secret in order.secrets]
             (work / "Dockerfile").write_text(dated(order.dockerfile).text)
+            (work / "ignored").touch()
             (work / "registries.conf").write_text(registries(hosts(order.dockerfile), self._settings.plain))
             redact = Redactor(secrets)
             done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))
@@ -127,6 +128,7 @@ class Buildah:
         limits = {"nofile": (resource.RLIMIT_NOFILE, self._settings.files), "nproc": (resource.RLIMIT_NPROC, self._settings.processes)}
         options = ["build", "--layers=false", "--force-rm", "--pull=false", "--format=oci", "--identity-label=false", *self._policy(work)]
         options += [*self._isolation(), "--platform", order.platform, "--iidfile", str(work / "image"), "--file", str(work / "Dockerfile")]
+        options += ["--ignorefile", str(work / "ignored")]  # the context holds what counts; a .dockerignore in it is a file like any other
         for name, (which, most) in limits.items():
             hard = resource.getrlimit(which)[1]
             limit = most if hard == resource.RLIM_INFINITY else min(most, hard)

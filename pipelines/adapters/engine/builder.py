@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.adapters.engine import session as sessions
 from pipelines.adapters.engine import smoke
-from pipelines.adapters.engine.faults import failed_step, refused
+from pipelines.adapters.engine.faults import told
 from pipelines.adapters.engine.session import HURRY, Session
 from pipelines.adapters.engine.stage import stage
 from pipelines.adapters.engine.unpack import unpack
-from pipelines.core.dated import EPOCH, Dated, arguments_only, dated
-from pipelines.ports import BuilderMissing, BuildFailed, Log, Made, Order
+from pipelines.core.dated import EPOCH, Dated, arguments_only, dated, start
+from pipelines.ports import BuildFailed, Log, Made, Order
 
 if TYPE_CHECKING:
     import dagger
@@ -46,6 +46,7 @@ class DaggerBuilder:
         self._busy: set[Session] = set()
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
+        _refuse_another_start(order)
         async with self._session(order.name, order.dockerfile, log) as session:
             return await session.watched(self._build(session, order, Path(into)))
 
@@ -57,10 +58,10 @@ class DaggerBuilder:
                 archive = Path(folder) / "image.tar"
                 await smoke.pack(Path(layout), image, archive)
                 said = await session.watched(self._run(session.client, archive, text, arguments))
-        for line in said.splitlines():
+        for line in said:
             log(line)
 
-    async def _run(self, dag: dagger.Client, archive: Path, text: str, arguments: Mapping[str, str]) -> str:
+    async def _run(self, dag: dagger.Client, archive: Path, text: str, arguments: Mapping[str, str]) -> list[str]:
         """Runs it and returns what it printed: the engine streams nothing of a step without network."""
         from dagger import BuildArg
 
@@ -68,7 +69,7 @@ class DaggerBuilder:
         folder = root.with_new_file(_DOCKERFILE, text).with_new_file(f"{_DOCKERFILE}.dockerignore", smoke.IGNORE_NOTHING)
         given = [BuildArg(name, value) for name, value in arguments.items()]
         ran = await folder.docker_build(dockerfile=_DOCKERFILE, build_args=given, no_init=True).sync()
-        return await ran.stdout() + await ran.stderr()
+        return [*(await ran.stdout()).splitlines(), *(await ran.stderr()).splitlines()]
 
     async def close(self) -> None:
         ending = [*self._idle, *self._busy]
@@ -85,10 +86,10 @@ class DaggerBuilder:
             await session.settled()
         except BaseException as fault:
             await self._drop(session)
-            told = _told(name, dockerfile, fault)
-            if told is fault:
+            named = told(name, dockerfile, fault)
+            if named is fault:
                 raise
-            raise told from fault
+            raise named from fault
         session.log = None
         self._busy.discard(session)
         self._idle.append(session)
@@ -175,28 +176,18 @@ class DaggerBuilder:
         return {**config, "Env": [pair for pair in environment if pair.partition("=")[0] not in gone]}
 
 
+def _refuse_another_start(order: Order) -> None:
+    """The parent is what changes are counted from: with another one, everything would seem to have changed."""
+    expected, found = str(order.parent or "scratch"), start(order.dockerfile)
+    if "$" not in found and found != expected:
+        raise BuildFailed(
+            f"{order.name}: its Dockerfile starts from {found or 'nothing'}, not from {expected}",
+            "let its last FROM name the image's parent",
+        )
+
+
 def _value(order: Order, file: PurePath) -> str:
     try:
         return Path(file).read_text()
     except (OSError, UnicodeError) as fault:
         raise BuildFailed(f"{order.name}: the secret in {file} cannot be read: {fault}", "a secret is a text file") from fault
-
-
-def _told(name: str, dockerfile: str, fault: BaseException) -> BaseException:
-    """What a fault is called: the SDK's own by what the engine says of them."""
-    if isinstance(fault, BuildFailed) or not isinstance(fault, Exception):
-        return fault
-    import dagger
-
-    match fault:
-        case dagger.ExecError():
-            return failed_step(name, dockerfile, fault.command, fault.exit_code, fault.stderr or fault.stdout)
-        case dagger.QueryError():
-            return refused(name, dated(dockerfile), str(fault))
-        case dagger.DaggerError():
-            return BuilderMissing(f"{name}: the Dagger engine went away in the middle of a build: {_first(fault)}", "see the engine's log")
-    return fault
-
-
-def _first(fault: Exception) -> str:
-    return (str(fault).splitlines() or [type(fault).__name__])[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipelines.core.dated import Dated, instructions
-from pipelines.ports import BuildFailed
+from pipelines.core.dated import Dated, dated, instructions
+from pipelines.ports import BuilderMissing, BuildFailed
 
 _LINE = re.compile(r"(Dockerfile parse error on line |Dockerfile:|on line )(\d+)")
 _INSIDES = re.compile(r"load [A-Za-z]+@[A-Za-z0-9+/=_-]+: |load xxh3:[0-9a-f]+: |inputs: | \[traceparent:[0-9a-f-]+\]")
@@ -17,6 +17,28 @@ _WRAPPING = re.compile(
 _FLAGS = re.compile(r"^(?:--\S+\s+)+")
 KEPT = 60
 """Lines of what a step printed that go into a message's log."""
+
+
+def told(name: str, dockerfile: str, fault: BaseException) -> BaseException:
+    """What a fault is called: the SDK's own by what the engine says of them."""
+    if isinstance(fault, BuildFailed) or not isinstance(fault, Exception):
+        return fault
+    import dagger
+
+    match fault:
+        case dagger.ExecError():
+            return failed_step(name, dockerfile, fault.command, fault.exit_code, fault.stderr or fault.stdout)
+        case dagger.QueryError():
+            return refused(name, dated(dockerfile), str(fault))
+        case dagger.DaggerError():
+            return BuilderMissing(f"{name}: the Dagger engine went away in the middle of a build: {_first(fault)}", "see the engine's log")
+        case OSError():
+            return BuildFailed(f"{name}: {fault}", "see that the disk has room")
+    return fault
+
+
+def _first(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]
 
 
 def failed_step(name: str, dockerfile: str, command: Sequence[str], code: int, said: str) -> BuildFailed:

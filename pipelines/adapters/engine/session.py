@@ -1,24 +1,21 @@
 """One session with a Dagger engine: the CLI's process, the SDK's client on top, and everything that they print.
 
 The SDK can start the CLI itself; it then waits for it without end on the event loop's thread, for the start and for the close. So this is done here.
-The only module that imports `dagger` (0.6 s); it does so when a session starts.
+Nothing here imports `dagger` (0.6 s) before a session starts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import signal
-import sys
-import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from pipelines.adapters.engine import cli
 from pipelines.adapters.engine.address import CLI, Tool, address
 from pipelines.adapters.engine.probe import probe
 from pipelines.ports import BuilderMissing, BuildFailed, Log
@@ -30,22 +27,13 @@ T = TypeVar("T")
 
 START = 20.0
 """Seconds for a session with an engine that listens; one that has to be started may have to be downloaded first."""
-DOWNLOAD = 300.0
 GOODBYE = 5.0
 """Seconds that the CLI may take to say the rest; then it is ended."""
 HURRY = 0.5
-LINE = 1 << 20
 SILENCE = 0.25
 """Seconds without a line after which a build's last line has been seen; they arrive after its result."""
 WATCH = 3.0
 """Seconds between two questions to the engine whether it is still there."""
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "DAGGER_NO_UPDATE_CHECK": "1",
-    "DAGGER_NO_NAG": "1",
-    "DAGGER_PROGRESS": "logs",
-    "NO_COLOR": "1",
-}
 
 
 class Session:
@@ -135,8 +123,9 @@ class Session:
         finally:
             gone.cancel()
 
-    async def close(self, patience: float = GOODBYE) -> None:
-        """Ends the session; what it runs in the engine ends with it. Bounded, whatever the engine does."""
+    async def close(self, patience: float | None = None) -> None:
+        """Ends the session; what it runs in the engine ends with it. Bounded by `patience` (GOODBYE) and a second, whatever the engine does."""
+        patience = GOODBYE if patience is None else patience
         with contextlib.suppress(Exception):
             async with asyncio.timeout(min(patience, 2.0)):
                 await self._stack.aclose()
@@ -158,13 +147,12 @@ async def start(environment: Mapping[str, str], log: Log | None = None) -> Sessi
     """Probes the engine, starts the CLI and connects; BuilderMissing where any of them does not work, within a bounded time."""
     where = address(environment)
     await probe(where, environment)
-    cli = await _cli(environment)
-    process = await _spawn(cli, environment)
+    process = await cli.spawn(environment)
     session = Session(process, environment)
     session.log = log
     try:
-        async with asyncio.timeout(DOWNLOAD if isinstance(where, Tool) and where.starts else START):
-            port, token = await _parameters(process, session)
+        async with asyncio.timeout(cli.DOWNLOAD if isinstance(where, Tool) and where.starts else START):
+            _, (port, token) = await asyncio.gather(asyncio.to_thread(_load), _parameters(process, session))
             await session.connect(port, token)
     except BuildFailed:
         await session.close(HURRY)
@@ -180,31 +168,9 @@ async def start(environment: Mapping[str, str], log: Log | None = None) -> Sessi
     return session
 
 
-async def _spawn(cli: str, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
-    try:
-        return await asyncio.create_subprocess_exec(
-            cli,
-            "session",
-            "--label",
-            "dagger.io/sdk.name:python",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**environment, **QUIET},
-            cwd=tempfile.gettempdir(),  # else it looks for a workspace around the folder that the user is in
-            start_new_session=True,  # Ctrl-C is for us, who then end it
-            preexec_fn=_die_with_us if sys.platform == "linux" else None,
-            limit=LINE,
-        )
-    except OSError as fault:
-        raise BuilderMissing(
-            f"the Dagger CLI does not start: {cli}: {fault.strerror or fault}", f"set {CLI} to a `dagger` program of 0.21"
-        ) from fault
-
-
-def _die_with_us() -> None:
-    """While it tries to reach an engine, the CLI hears neither SIGTERM nor that its input ended (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def _load() -> None:
+    """Imports the SDK beside the loop, which then still hears Ctrl-C."""
+    import dagger  # noqa: F401
 
 
 async def _parameters(process: asyncio.subprocess.Process, session: Session) -> tuple[int, str]:
@@ -222,43 +188,3 @@ async def _parameters(process: asyncio.subprocess.Process, session: Session) -> 
         raise BuilderMissing(
             f"the Dagger CLI has no session: {why}", f"see that {CLI} is a `dagger` program of 0.21", log=session.last_lines()
         ) from None
-
-
-async def _cli(environment: Mapping[str, str]) -> str:
-    """The CLI: the one that the environment names, one on the path, or the one that the SDK keeps or downloads (with its checksum)."""
-    if named := environment.get(CLI):
-        return named
-    for folder in environment.get("PATH", os.defpath).split(os.pathsep):
-        found = Path(folder) / "dagger"
-        if folder and os.access(found, os.X_OK) and found.is_file() and await _right_version(found, environment):
-            return str(found)
-    return await _downloaded()
-
-
-async def _right_version(cli: Path, environment: Mapping[str, str]) -> bool:
-    """`dagger version` prints `dagger v0.21.8 (image://...) linux/amd64`."""
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(5):
-            process = await asyncio.create_subprocess_exec(
-                cli, "version", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                env={**environment, **QUIET},
-            )  # fmt: skip
-            said, _ = await process.communicate()
-            return b"v0.21." in said
-    return False
-
-
-async def _downloaded() -> str:
-    def get() -> str:
-        from dagger.provisioning._download import Downloader
-
-        return Downloader().get_sync()
-
-    try:
-        async with asyncio.timeout(DOWNLOAD):
-            return await asyncio.to_thread(get)
-    except Exception as fault:
-        raise BuilderMissing(f"no Dagger CLI here, and it cannot be downloaded: {fault}", f"install `dagger` 0.21, or set {CLI}") from fault
-
-
-Starter = Callable[[Mapping[str, str], Log | None], Awaitable[Session]]

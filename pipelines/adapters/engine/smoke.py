@@ -62,10 +62,11 @@ def dockerfile(settings: Mapping[str, Any], command: Sequence[str]) -> tuple[str
     pairs = (str(pair).partition("=") for pair in settings.get("Env") or ())
     arguments = {name: value for name, _, value in pairs if _SAFE_NAME.fullmatch(name)}
     lines = ["FROM scratch", "COPY . /", *(f"ARG {name}" for name in arguments)]
-    if user := settings.get("User"):
-        lines.append(f"USER {_literal(user)}")
+    # The folder before the user: the engine cannot make one for a user by name where the base is scratch.
     if folder := settings.get("WorkingDir"):
         lines.append(f"WORKDIR {_literal(folder)}")
+    if user := settings.get("User"):
+        lines.append(f"USER {_literal(user)}")
     lines.append(f"RUN --network=none {json.dumps(list(command))}")
     return "\n".join(lines) + "\n", arguments
 

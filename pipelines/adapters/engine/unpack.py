@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple, cast
 from pipelines.model.oci import LAYER, LAYER_GZIP
 from pipelines.ports import BuildFailed
 
-CHUNK = 16 << 20
+CHUNK = 4 << 20
 _RAW = {LAYER, "application/vnd.docker.image.rootfs.diff.tar"}
 _GZIP = {LAYER_GZIP, "application/vnd.docker.image.rootfs.diff.tar.gzip"}
 
@@ -74,6 +74,10 @@ def _blob(outer: tarfile.TarFile, layer: dict[str, Any]) -> IO[bytes]:
 
 def _whiteout(path: str) -> bytes:
     """An entry that says that `path` is no longer there (image spec, layer.md)."""
+    if "\ufffd" in path:
+        raise BuildFailed(
+            f"a removed file's name is not UTF-8, and the engine does not say what it is: {path}", "remove the folder that it is in"
+        )
     gone = PurePosixPath(path.strip("/"))
     entry = tarfile.TarInfo(str(gone.with_name(".wh." + gone.name)))
     entry.mode = 0

@@ -41,14 +41,20 @@ def program(name: str, package: str) -> str:
     return found
 
 
+USER, PASSWORD = "robot", "hunter2"
+_HTPASSWD = f"{USER}:$2b$04$5MZJPFzQxcE60taTbGB5cOHRoWQCGWJxvQPfEEuJNH2zl7ump1cpq\n"
+"""The same, as htpasswd has it (bcrypt)."""
+
+
 @contextmanager
-def registry(folder: Path) -> Iterator[str]:
-    """Debian's docker-registry on a free port of loopback; its host."""
+def registry(folder: Path, *, private: bool = False) -> Iterator[str]:
+    """Debian's docker-registry on a free port of loopback; its host. A private one knows USER alone."""
     serve = program("docker-registry", "docker-registry")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{free.getsockname()[1]}"
     config = folder / "registry.yml"
+    (folder / "htpasswd").write_text(_HTPASSWD)
     config.write_text(
         json.dumps(
             {
@@ -56,6 +62,7 @@ def registry(folder: Path) -> Iterator[str]:
                 "log": {"level": "error"},
                 "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
                 "http": {"addr": host},
+                "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}} if private else {},
             }
         )
     )
@@ -81,7 +88,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes = b"", **facts: object)
     tar.addfile(entry, io.BytesIO(content))
 
 
-def root() -> tuple[bytes, frozenset[str]]:
+def root(mark: str) -> tuple[bytes, frozenset[str]]:
     """The layer: busybox and its names, programs for extended attributes where the machine has them, some files to change."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -96,9 +103,14 @@ def root() -> tuple[bytes, frozenset[str]]:
         _add(tar, "etc/group", b"root:x:0:\nsome:x:1000:\n")
         for name in ("keep", "change", "remove", "mode", "owner", "touch"):
             _add(tar, f"etc/{name}", name.encode() + b"\n")
+        _add(tar, "etc/mark", mark.encode())
         for name in ("old", "older"):
             _add(tar, f"usr/replaced/{name}", b"old\n")
             _add(tar, f"usr/dropped/{name}", b"old\n")
+            _add(tar, f"usr/to-file/{name}", b"old\n")
+            _add(tar, f"usr/to-link/{name}", b"old\n")
+        _add(tar, "usr/to-folder", b"old\n")
+        _add(tar, "usr/from-link", type=tarfile.SYMTYPE, linkname="replaced")
         tools = _carry(tar)
     return out.getvalue(), tools
 
@@ -116,9 +128,9 @@ def _carry(tar: tarfile.TarFile) -> frozenset[str]:
     return frozenset(here)
 
 
-def layout(folder: Path) -> frozenset[str]:
-    """Writes the image as an OCI layout; which tools it carries."""
-    layer, tools = root()
+def layout(folder: Path, mark: str = "") -> frozenset[str]:
+    """Writes the image as an OCI layout; which tools it carries. Another mark makes another image."""
+    layer, tools = root(mark)
 
     def blob(content: bytes) -> dict[str, object]:
         digest = hashlib.sha256(content).hexdigest()
@@ -147,11 +159,13 @@ def layout(folder: Path) -> frozenset[str]:
 
 
 @contextmanager
-def base(folder: Path) -> Iterator[Base]:
+def base(folder: Path, *, private: bool = False) -> Iterator[Base]:
     """The registry with the image `base` in it."""
-    tools = layout(folder / "base")
+    # An engine that knows a digest asks no registry for it, nor for a password: so what is private is new each time.
+    tools = layout(folder / "base", str(time.time_ns()) if private else "")
     digest = json.loads((folder / "base/index.json").read_text())["manifests"][0]["digest"]
-    with registry(folder) as host:
+    with registry(folder, private=private) as host:
         push = [program("skopeo", "skopeo"), "copy", "-q", "--preserve-digests", "--dest-tls-verify=false"]
+        push += ["--dest-creds", f"{USER}:{PASSWORD}"] if private else []
         subprocess.run([*push, f"oci:{folder / 'base'}:base", f"docker://{host}/base:1"], check=True, capture_output=True)
         yield Base(host, Pinned(Repository(host, "base"), digest), folder / "base", tools)

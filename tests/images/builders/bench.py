@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tarfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,8 @@ class Bench:
     base: Base
     folder: Path
     log: list[str] = field(default_factory=list)
+    unlike: str = field(default_factory=lambda: str(time.time_ns()))
+    """A word that no other test has: a step with it in it is in no cache, which would print nothing."""
 
     def order(self, steps: str, files: Mapping[str, str | bytes] | None = None, *, head: str = "", **more: Any) -> Order:
         """An order of these steps upon the base, with these files as its context."""
@@ -95,5 +98,7 @@ def read(made: Made, log: tuple[str, ...] = ()) -> Result:
             elif path:
                 file = tar.extractfile(one) if one.isreg() or one.islnk() else None
                 capability = one.pax_headers.get(CAPABILITY, "").encode(errors="surrogateescape")
-                changed[path] = Entry(one.type, one.mode, (one.uid, one.gid), one.linkname, file.read() if file else b"", capability)
+                changed[path] = Entry(
+                    one.type, one.mode & 0o7777, (one.uid, one.gid), one.linkname, file.read() if file else b"", capability
+                )
     return Result(changed, frozenset(gone), frozenset(opaque), made.run, log)

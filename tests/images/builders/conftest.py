@@ -12,7 +12,7 @@ from tests.engines.cache import EngineMissing
 from tests.engines.fixtures import in_ci
 from tests.images.builders.base import Base, base
 from tests.images.builders.bench import Bench
-from tests.images.builders.known import KNOWN, SKIP
+from tests.images.builders.known import KNOWN, ONLY
 
 
 @pytest.fixture(scope="session")
@@ -25,14 +25,26 @@ def busybox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
         _missing(missing)
 
 
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Base]:
+    """The same in a registry that wants a password."""
+    folder = tmp_path / "private"
+    folder.mkdir()
+    try:
+        with base(folder, private=True) as made:
+            yield made
+    except EngineMissing as missing:
+        _missing(missing)
+
+
 @pytest.fixture(params=sorted(KNOWN))
 async def bench(request: pytest.FixtureRequest, busybox: Base, tmp_path: Path) -> AsyncIterator[Bench]:
     """Each builder that is to be had."""
-    wanted = os.environ.get(SKIP, "")
+    wanted = os.environ.get(ONLY, "")
     if wanted and request.param not in wanted.split(","):
-        pytest.skip(f"{SKIP}={wanted}")
+        pytest.skip(f"{ONLY}={wanted}")
     try:
-        builder = KNOWN[request.param](tmp_path / "state")
+        builder = KNOWN[request.param](tmp_path / "state", {})
     except EngineMissing as missing:
         _missing(missing)
     yield Bench(request.param, builder, busybox, tmp_path)

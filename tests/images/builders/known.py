@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import base64
+import json
 import os
 import shutil
 import subprocess
@@ -10,12 +11,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from pipelines.adapters.engine import DaggerBuilder
+from pipelines.adapters.buildah import Buildah, Settings
+from pipelines.adapters.engine import Credential, DaggerBuilder
 from pipelines.adapters.engine.address import CLI, RUNNER
 from pipelines.ports import Builder
 from tests.engines.cache import EngineMissing
 
-SKIP = "FLEET_TEST_BUILDERS"
+ONLY = "FLEET_TEST_BUILDERS"
 """Names of builders, with commas: the contract is run on these alone."""
 
 
@@ -29,19 +31,22 @@ def engine() -> Mapping[str, str]:
     return {**os.environ}
 
 
-def dagger(_: Path) -> Builder:
-    return DaggerBuilder(engine())
+Logins = Mapping[str, tuple[str, str]]
+"""User and password by registry."""
 
 
-def buildah(state: Path) -> Builder:
+def dagger(_: Path, logins: Logins) -> Builder:
+    return DaggerBuilder(engine(), {host: Credential(*login) for host, login in logins.items()})
+
+
+def buildah(state: Path, logins: Logins) -> Builder:
     """Debian's buildah, with its storage under `state`."""
-    if not importlib.util.find_spec("pipelines.adapters.buildah"):
-        raise EngineMissing("this tree has no builder by buildah")
     if not shutil.which("buildah"):
         raise EngineMissing("there is no buildah: apt-get install buildah")
-    from pipelines.adapters import buildah as adapter
+    state.mkdir()
+    kept = {host: {"auth": base64.b64encode(":".join(login).encode()).decode()} for host, login in logins.items()}
+    (state / "auth.json").write_text(json.dumps({"auths": kept}))
+    return Buildah(Settings(root=state / "root", environment=os.environ, authfile=state / "auth.json"))
 
-    return adapter.BuildahBuilder(state=state)
 
-
-KNOWN: Mapping[str, Callable[[Path], Builder]] = {"dagger": dagger, "buildah": buildah}
+KNOWN: Mapping[str, Callable[[Path, Logins], Builder]] = {"dagger": dagger, "buildah": buildah}

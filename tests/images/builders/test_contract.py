@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ports import BuildFailed, Secret
-from tests.images.builders.bench import DATE, Bench
+from pipelines.model.oci import Pinned, Repository
+from pipelines.ports import BuildFailed, Order, Secret
+from tests.images.builders.base import PASSWORD, USER, Base
+from tests.images.builders.bench import DATE, Bench, read
+from tests.images.builders.known import KNOWN
 
 HUGE = 40 << 20
 
@@ -35,6 +38,17 @@ async def test_a_folder_that_is_replaced_hides_what_was_in_it(bench: Bench):
     assert made.is_gone("usr/replaced/older")
 
 
+async def test_what_becomes_a_thing_of_another_kind_is_that_thing(bench: Bench):
+    made = await bench.build(
+        "RUN rm -r /usr/to-file && echo file > /usr/to-file && rm -r /usr/to-link && ln -s ../etc /usr/to-link"
+        " && rm /usr/to-folder && mkdir /usr/to-folder && echo in > /usr/to-folder/in && rm /usr/from-link && mkdir /usr/from-link\n"
+    )
+    kinds = {name: made.changed[f"usr/{name}"].type for name in ("to-file", "to-link", "to-folder", "from-link")}
+    assert kinds == {"to-file": tarfile.REGTYPE, "to-link": tarfile.SYMTYPE, "to-folder": tarfile.DIRTYPE, "from-link": tarfile.DIRTYPE}
+    assert made.changed["usr/to-folder/in"].content == b"in\n"
+    assert made.changed["usr/to-link"].link == "../etc"
+
+
 async def test_mode_or_owner_alone_is_a_change(bench: Bench):
     made = await bench.build("RUN chmod 600 /etc/mode && chown 7:8 /etc/owner\n")
     assert made.changed["etc/mode"].mode == 0o600
@@ -48,11 +62,11 @@ async def test_links_owners_and_special_bits_are_kept(bench: Bench):
         " && ln /opt/file /opt/twin && ln -s ../etc/keep /opt/link && ln -s /nowhere /opt/dangling && mkfifo /opt/pipe\n"
     )
     kinds = {name: made.changed[f"opt/{name}"] for name in ("file", "twin", "link", "dangling", "pipe")}
-    assert made.changed["opt"].mode & 0o7777 == 0o1777
+    assert made.changed["opt"].mode == 0o1777
     assert {kinds[name].type for name in ("file", "twin")} == {tarfile.REGTYPE, tarfile.LNKTYPE}
     assert [kinds[name].content for name in ("file", "twin")] == [b"x\n"] * 2
     first = next(one for one in (kinds["file"], kinds["twin"]) if one.type == tarfile.REGTYPE)
-    assert (first.mode & 0o7777, first.owner) == (0o6751, (1000, 5))
+    assert (first.mode, first.owner) == (0o6751, (1000, 5))
     assert (kinds["link"].type, kinds["link"].link) == (tarfile.SYMTYPE, "../etc/keep")
     assert kinds["dangling"].link == "/nowhere"
     assert kinds["pipe"].type == tarfile.FIFOTYPE
@@ -138,7 +152,7 @@ async def test_a_secret_is_seen_by_its_step_and_is_in_no_layer_no_setting_and_no
     secret = bench.folder / "secret"
     secret.write_text(value)
     made = await bench.build(
-        "RUN --mount=type=secret,id=token wc -c < /run/secrets/token > /length && cat /run/secrets/token > /dev/null\n",
+        f"RUN --mount=type=secret,id=token : {bench.unlike}; wc -c < /run/secrets/token > /length && cat /run/secrets/token > /dev/null\n",
         secrets=(Secret("token", secret),),
     )
     assert made.changed["length"].content.strip() == str(len(value)).encode()
@@ -146,10 +160,36 @@ async def test_a_secret_is_seen_by_its_step_and_is_in_no_layer_no_setting_and_no
     assert [path for path, entry in made.changed.items() if path.startswith("run/secrets") and entry.type != tarfile.DIRTYPE] == []
 
 
+async def test_a_secret_that_a_step_prints_is_in_no_log_and_no_message(bench: Bench):
+    value = "s3cret-that-is-printed"
+    secret = bench.folder / "secret"
+    secret.write_text(value)
+    with pytest.raises(BuildFailed) as failed:
+        await bench.build(
+            "RUN --mount=type=secret,id=token echo it is $(cat /run/secrets/token) && echo so it is $(cat /run/secrets/token) >&2 && exit 3\n",
+            secrets=(Secret("token", secret),),
+        )
+    assert "so it is" in failed.value.log
+    assert value not in repr((bench.log, str(failed.value), failed.value.log))
+
+
+async def test_a_base_behind_a_password_is_built_upon_with_it_alone(bench: Bench, private: Base):
+    order = Order("private", bench.order("").context, f"FROM {private.pinned}\nRUN echo in > /in\n", private.pinned, "linux/amd64")
+    with pytest.raises(BuildFailed):
+        await bench.make(order)
+    builder = KNOWN[bench.name](bench.folder / "with-login", {private.registry: (USER, PASSWORD)})
+    into = bench.folder / "into"
+    into.mkdir()
+    made = await builder.build(order, into, bench.log.append)
+    await builder.close()
+    assert read(made).changed["in"].content == b"in\n"
+    assert PASSWORD not in repr(bench.log)
+
+
 async def test_a_cache_lives_from_build_to_build_and_is_in_no_layer(bench: Bench):
     step = "RUN --mount=type=cache,target=/var/cache/thing echo {0} >> /var/cache/thing/all && wc -l < /var/cache/thing/all > /count\n"
-    first = await bench.build(step.format(bench.folder.name))
-    second = await bench.build(step.format("again"))
+    first = await bench.build(step.format(f"one {bench.unlike}"))
+    second = await bench.build(step.format(f"two {bench.unlike}"))
     assert int(second.changed["count"].content) == int(first.changed["count"].content) + 1
     assert "var/cache/thing/all" not in second.changed
 
@@ -183,18 +223,20 @@ async def test_an_image_from_scratch_has_its_own_files_alone(bench: Bench):
 
 
 async def test_builds_beside_one_another_have_logs_of_their_own(bench: Bench):
-    logs: dict[str, list[str]] = {"one": [], "two": []}
+    logs: dict[str, list[str]] = {"apple": [], "pear": []}
 
     async def one(name: str) -> None:
         into = bench.folder / name
         into.mkdir()
-        await bench.builder.build(bench.order(f"RUN echo this is {name} && sleep 0.3 && echo end of {name}\n"), into, logs[name].append)
+        await bench.builder.build(
+            bench.order(f"RUN : {bench.unlike} && echo this is {name} && sleep 0.3 && echo end of {name}\n"), into, logs[name].append
+        )
 
-    await asyncio.gather(one("one"), one("two"))
-    assert any("end of one" in line for line in logs["one"])
-    assert any("end of two" in line for line in logs["two"])
-    assert not any("two" in line for line in logs["one"])
-    assert not any("one" in line for line in logs["two"])
+    await asyncio.gather(one("apple"), one("pear"))
+    assert any("end of apple" in line for line in logs["apple"])
+    assert any("end of pear" in line for line in logs["pear"])
+    assert not any("pear" in line for line in logs["apple"])
+    assert not any("apple" in line for line in logs["pear"])
 
 
 async def test_a_failing_step_says_which_and_the_end_of_what_it_printed(bench: Bench):
@@ -218,10 +260,14 @@ async def test_a_file_that_the_context_does_not_have_is_named(bench: Bench):
 
 
 async def test_a_base_that_is_not_there_is_named(bench: Bench):
-    order = bench.order("")
-    text = f"FROM {bench.base.registry}/absent@sha256:{'0' * 64}\n"
+    absent = Pinned(Repository(bench.base.registry, "absent"), f"sha256:{'0' * 64}")
     with pytest.raises(BuildFailed, match="absent"):
-        await bench.make(type(order)("absent", order.context, text, None, "linux/amd64"))
+        await bench.make(Order("absent", bench.order("").context, f"FROM {absent}\n", absent, "linux/amd64"))
+
+
+async def test_a_dockerfile_that_does_not_start_from_the_parent_is_refused(bench: Bench):
+    with pytest.raises(BuildFailed, match=r"last FROM|not from"):
+        await bench.build("RUN true\nFROM scratch\nCOPY --from=0 /etc/keep /keep\n")
 
 
 async def test_cancelling_ends_the_step_that_runs_and_the_builder_still_works(bench: Bench):
@@ -243,9 +289,9 @@ async def test_cancelling_ends_the_step_that_runs_and_the_builder_still_works(be
 async def test_a_command_runs_in_an_image_as_its_user_without_network(bench: Bench):
     layout = bench.base.layout
     log: list[str] = []
-    await bench.builder.run(layout, ("sh", "-c", "echo $FROM_BASE; ls /sys/class/net"), log.append)
+    await bench.builder.run(layout, ("sh", "-c", "echo $FROM_BASE; ifconfig -a"), log.append)
     assert "yes" in log
-    assert [line for line in log if line.startswith("eth")] == []
+    assert {line.split()[0] for line in log if "Link encap" in line} == {"lo"}
 
 
 async def test_a_command_that_fails_says_so(bench: Bench):

@@ -66,11 +66,12 @@ def files(host: str, base: str) -> dict[str, str]:
         "specs/images/app.yaml": image("app", "{image: system}"),
         "specs/images/side.yaml": image("side", "{image: system}"),
         "images/system/Dockerfile": (
-            f"FROM {base}\nCOPY entry /entry\nCOPY status /var/lib/dpkg/status\nCOPY os-release /etc/os-release\n"
+            f"FROM {base}\nCOPY entry /entry\nCOPY status /var/lib/dpkg/status\nCOPY os-release /etc/os-release\nCOPY debian_version /etc/debian_version\n"
             'RUN chmod 755 /entry && echo system > /etc/system\nUSER 1000:1000\nENTRYPOINT ["/entry"]\nCMD ["/bin/sh"]\n'
         ),
         "images/system/entry": ENTRY,
         "images/system/status": STATUS,
+        "images/system/debian_version": "12.13\n",
         "images/system/os-release": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
         "images/app/Dockerfile": "FROM system\nUSER 0:0\nCOPY app /srv/app\nUSER 1000:1000\n",
         "images/app/app": "first\n",
