@@ -20,20 +20,27 @@ from tests.images.story.shop import Shop
 @pytest.fixture(scope="session")
 def base_image(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> str:
     """A root of static busybox in the registry."""
+    folder, name = tmp_path_factory.mktemp("busybox"), f"{registry_host}/base/busybox:1"
     try:
         program("buildah", "buildah")
-        if os.geteuid():
-            raise EngineMissing("buildah needs root here")
-        folder = tmp_path_factory.mktemp("busybox")
         layout(folder)
-        name = f"{registry_host}/base/busybox:1"
         push = [program("skopeo", "skopeo"), "copy", "-q", "--preserve-digests", "--dest-tls-verify=false"]
-        subprocess.run([*push, f"oci:{folder}:base", f"docker://{name}"], check=True, capture_output=True)
-        return name
     except EngineMissing as missing:
         if in_ci():
             pytest.fail(str(missing), pytrace=False)
         pytest.skip(str(missing))
+    subprocess.run([*push, f"oci:{folder}:base", f"docker://{name}"], check=True, capture_output=True)
+    return name
+
+
+@pytest.fixture(params=["buildah", "dagger"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each builder that is to be had."""
+    if request.param == "dagger" and not os.environ.get("_EXPERIMENTAL_DAGGER_RUNNER_HOST"):
+        pytest.skip("no Dagger engine: _EXPERIMENTAL_DAGGER_RUNNER_HOST names none")
+    if request.param == "buildah" and os.geteuid():
+        pytest.skip("buildah needs root here")
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +52,11 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, registry_host: str, base_image: str, trivy_program: Path, blobs: Path) -> Shop:
+def shop(tmp_path: Path, registry_host: str, base_image: str, trivy_program: Path, blobs: Path, engine: str) -> Shop:
     """The shop, nothing built yet. Its registry paths are its own."""
     opened = Shop.opened(tmp_path, registry_host, base_image, trivy_program, blobs)
-    mine = f"shop-{uuid.uuid4().hex[:8]}"
-    opened.write("fleet.yaml", (opened.root / "fleet.yaml").read_text().replace("/shop\n", f"/{mine}\n"))
-    opened.path = mine
-    opened.commit("a registry path of its own")
+    opened.path = f"shop-{uuid.uuid4().hex[:8]}"
+    text = (opened.root / "fleet.yaml").read_text()
+    opened.write("fleet.yaml", text.replace("/shop\n", f"/{opened.path}\n").replace("engine: buildah", f"engine: {engine}"))
+    opened.commit("a registry path and a builder of its own")
     return opened

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,10 @@ from tests.fleets import API, PACK, service, tenant
 ROOT = Path(__file__).resolve().parents[3]
 STATUS = "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.14-1~deb12u1\nMaintainer: x\nDescription: x\n"
 ENTRY = '#!/bin/sh\nexec "$@"\n'
+
+
+def now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
 
 
 class Done(NamedTuple):
@@ -115,7 +120,7 @@ class Shop:
 
     def vulnerable(self, *advisories: Advisory, updated: datetime | None = None) -> None:
         """From now on the database says this, and nothing else."""
-        trivy_db.write(self.root.parent / "trivy", advisories, updated or datetime.now(UTC))
+        trivy_db.write(self.root.parent / "trivy", advisories, updated or now())
 
     def fleet(self, *arguments: str, **env: str) -> Done:
         here = {
@@ -148,7 +153,10 @@ class Shop:
     def tags(self, name: str) -> set[str]:
         """Tags of an image's repository, without the lists of what is attached."""
         done = subprocess.run(
-            ["skopeo", "list-tags", "--tls-verify=false", f"docker://{self.host}/{self.path}/{name}"], capture_output=True, text=True, check=False
+            ["skopeo", "list-tags", "--tls-verify=false", f"docker://{self.host}/{self.path}/{name}"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return {tag for tag in json.loads(done.stdout)["Tags"] if not tag.startswith("sha256-")} if done.returncode == 0 else set()
 
@@ -156,4 +164,3 @@ class Shop:
 def outcomes(built: dict[str, dict[str, Any]]) -> dict[str, str]:
     """By image, what came of it in a word."""
     return {name: one["outcome"] for name, one in built.items()}
-

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import timedelta
 
 from tests.engines.trivy_db import debian
-from tests.images.story.shop import Shop, outcomes
+from tests.images.story.shop import Shop, now, outcomes
 
 CRITICAL = debian("CVE-2099-0001", "openssl", "CRITICAL", "3.9.9-1")
 
@@ -39,8 +40,9 @@ def test_going_back_to_prev_means_exactly_the_build_before(shop: Shop):
     shop.commit("its lock")
     done = shop.fleet("rollback", "web", "--to", "prev", "--reason", "5xx after the bump")
     assert done.code == 0, done.err
-    plan = shop.fleet("plan", "-o", "json")
-    assert f"app@{first.digest}" in plan.out
+    plan = json.loads(shop.fleet("plan", "--against", "HEAD~1", "-o", "json").out)
+    images = [change for step in plan["steps"] for change in step.get("changes", ()) if change["path"].endswith("/image")]
+    assert [change["after"] for change in images] == [f"{shop.host}/{shop.path}/app@{first.digest}"]
 
 
 def test_the_same_files_are_the_same_image_however_cold_the_builder(shop: Shop):
@@ -66,7 +68,7 @@ def test_a_critical_in_the_base_stops_it_and_what_starts_from_it(shop: Shop):
     assert shop.lock.images == {}
     assert shop.tags("system") == set()
 
-    until = datetime.now(UTC).date() + timedelta(days=30)
+    until = now().date() + timedelta(days=30)
     waiver = f"  gate: {{waivers: {{CVE-2099-0001: {{owner: ana, reason: not reachable, until: {until}}}}}}}\n"
     spec = (shop.root / "specs/images/system.yaml").read_text()
     shop.write("specs/images/system.yaml", spec + waiver)
@@ -74,7 +76,7 @@ def test_a_critical_in_the_base_stops_it_and_what_starts_from_it(shop: Shop):
 
 
 def test_without_a_database_there_is_no_verdict_and_nothing_is_written(shop: Shop):
-    shop.vulnerable(updated=datetime.now(UTC) - timedelta(days=400))
+    shop.vulnerable(updated=now() - timedelta(days=400))
     built = shop.build("system", code=3)
     assert "no verdict" in built["system"]["about"]
     assert shop.lock.images == {}

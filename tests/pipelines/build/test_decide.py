@@ -20,9 +20,11 @@ LETTERS = {"base": "1", "middle": "2", "top": "3", "side": "4", "platform-own": 
 
 
 def decided(files=FILES, specs=SPECS, bases=BASES, lock=None, was=None):
-    all = hierarchy(specs)
+    targets = hierarchy(specs)
     options = {} if was is None else {"was": was}
-    return {one.target.name: one for one in decide(all, seen(all, files), bases, Lock() if lock is None else lock, mentions, **options)}
+    return {
+        one.target.name: one for one in decide(targets, seen(targets, files), bases, Lock() if lock is None else lock, mentions, **options)
+    }
 
 
 def locked(files=FILES, specs=SPECS):
