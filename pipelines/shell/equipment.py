@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.ports import Bases, Builder, NoVerdict, Registry, Scanner
 from reconciler.shell import variables
+from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
 from reconciler.shell.refusal import Refusal
+
+if TYPE_CHECKING:
+    from pipelines.adapters.registry import Logins
 
 GITHUB_REGISTRY = "ghcr.io"
 
@@ -28,27 +34,45 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def registry() -> Registry:
-    """Registries, as whoever the usual files say we are."""
-    from pipelines.adapters.registry import AuthFiles, KnownLogins, Login, OciRegistry, Settings, auth_files
+def logins() -> Logins:
+    """Who we are at registries: as GITHUB_TOKEN and the usual files say."""
+    from pipelines.adapters.registry import AuthFiles, KnownLogins, Login, auth_files
 
     token = os.environ.get("GITHUB_TOKEN")
     known = {GITHUB_REGISTRY: Login("x-access-token", token)} if token else {}
-    return OciRegistry(Settings(KnownLogins(known, AuthFiles(auth_files(os.environ), os.environ))))
+    return KnownLogins(known, AuthFiles(auth_files(os.environ), os.environ))
 
 
-def builder(engine: str, root: Path) -> Builder:
-    """What builds. Says here what it lacks, not in the middle of a build."""
+def registry() -> Registry:
+    """Registries, through the proxy and with the certificates that the environment names."""
+    from pipelines.adapters.registry import OciRegistry, Settings
+
+    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    return OciRegistry(Settings(logins(), authorities=os.environ.get("SSL_CERT_FILE"), proxy=proxy))
+
+
+async def builder(engine: str, root: Path, registries: Iterable[str]) -> Builder:
+    """What builds, logged in at these registries (`ghcr.io/acme`). Says here what it lacks, not in the middle of a build."""
     if engine == "dagger":
-        try:
-            from pipelines.adapters.engine import DaggerBuilder
-        except ImportError as missing:
-            raise Refusal(f"builds with Dagger need {missing.name}, which is not here", "pip install 'fleetwright[build]'") from None
-        return DaggerBuilder(os.environ)
+        return await _dagger(registries)
     from pipelines.adapters.buildah import Buildah, Settings
 
     named = os.environ.get("REGISTRY_AUTH_FILE")
     return Buildah(Settings(root / "buildah", os.environ, authfile=Path(named) if named else None))
+
+
+async def _dagger(registries: Iterable[str]) -> Builder:
+    try:
+        from pipelines.adapters.engine import Credential, DaggerBuilder, inert_cache
+    except ImportError as missing:
+        raise Refusal(f"builds with Dagger need {missing.name}, which is not here", "pip install 'fleetwright[build]'") from None
+    if warning := inert_cache(os.environ):
+        aside(f"warning: {warning}")
+    credentials = {}
+    for host, _, path in (name.partition("/") for name in registries):
+        if login := await logins().find(host, path):
+            credentials[host] = Credential(login.name, login.password)
+    return DaggerBuilder(os.environ, credentials)
 
 
 def scanner(root: Path) -> Scanner:

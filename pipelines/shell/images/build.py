@@ -119,7 +119,8 @@ async def _build(found: Matter, asked: Asked, stop: Stop) -> Done:
     logs = found.workspace.root / ".fleet" / "logs" / "images"
     plan = [[one.name for one in wave if one.name in asked.names] for wave in waves(found.targets)]
     watcher = Board(logs, plan) if sys.stderr.isatty() and not (asked.verbose or asked.lines) else Lines(logs, verbose=asked.verbose)
-    registry, builder = equipment.registry(), equipment.builder(asked.engine, root)
+    registry = equipment.registry()
+    builder = await equipment.builder(asked.engine, root, {found.where.registry, found.where.cache})
     try:
         outfit = Outfit(
             registry,
