@@ -25,7 +25,7 @@ Read = Callable[[Any], Any]
 
 def _value(cls: type[Any]) -> type[Any]:
     made: Any = dataclasses.dataclass(slots=True, eq=False, repr=False)(cls)
-    names = [field.name for field in dataclasses.fields(made)]
+    names = [field.name for field in dataclasses.fields(made) if field.compare]
     read: Read = attrgetter(*names) if names else lambda _: ()
     if "__eq__" not in cls.__dict__:
         made.__eq__ = _equality(read)
@@ -44,5 +44,5 @@ def _equality(read: Read) -> Callable[[Any, Any], bool]:
 
 
 def _text(self: Any) -> str:
-    said = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self))
+    said = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
     return f"{type(self).__qualname__}({said})"
