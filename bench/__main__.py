@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from bench import fleets, processes
+from bench import fleets, images, processes
 from bench.processes import Cost, Failed
 from bench.rounds import Rounds, Took, Wanted, rounds
 from bench.table import FORMATS, Line
@@ -36,7 +36,7 @@ OPERATOR_RSS = ((1_000, 150.0), (10_000, 500.0))
 """Services, and MiB for no more of them."""
 APPLIED = (*RATIOS, "repair", "rss")
 FOLLOWED = (*OPERATED, *DRIFT, "operator-rollback", "operator-rss", "operator-rss-steady")
-NAMES = ("help", *(f"lint-{services}" for services in LINT), *APPLIED, *FOLLOWED)
+NAMES = ("help", *(f"lint-{services}" for services in LINT), *APPLIED, *FOLLOWED, *images.NAMES)
 
 
 def main(arguments: list[str]) -> int:
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder:
             lines += _processes(Path(folder), names, chosen.runs)
+            lines += images.lines(tuple(names), chosen.runs, _say)
             wanted = Wanted(bool(set(names) & {*APPLIED}), bool(set(names) & {*FOLLOWED}))
             if any(wanted):
                 found = rounds(Path(folder), chosen.services, chosen.runs, wanted, _say)

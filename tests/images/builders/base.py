@@ -142,6 +142,7 @@ def layout(folder: Path, mark: str = "") -> frozenset[str]:
     kept = {"mediaType": "application/vnd.oci.image.layer.v1.tar", **blob(layer)}
     settings = {"Env": ["PATH=/bin:/usr/bin", "FROM_BASE=yes"], "Labels": {"of": "base"}}
     config = {"architecture": "amd64", "os": "linux", "config": settings, "rootfs": {"type": "layers", "diff_ids": [kept["digest"]]}}
+    config["history"] = [{"created_by": "base"}]  # or buildah builds on it once, and never again
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",

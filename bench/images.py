@@ -1,0 +1,212 @@
+"""Builds, measured: what a check of nothing costs, keys, tags, searches, and a hierarchy beside the same calls by hand."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from bench.processes import Cost, Failed, fleet
+from bench.table import Line
+from pipelines.core.key import key
+from pipelines.model.recipe import File, FromRegistry, Recipe
+from tests.engines import registries, trivy, trivy_db
+from tests.images.builders.base import layout
+from tests.images.story.shop import files
+
+IMAGES = 9
+NAMES = ("images-offline", "images-online", "images-keys", "images-hierarchy", "images-retag", "images-layer")
+
+
+@contextmanager
+def place(folder: Path) -> Iterator[tuple[Path, dict[str, str], str]]:
+    """A repository with nine small images on a base in a registry, built by nobody yet; its variables, and the registry's host."""
+    daemon, host = registries.start(folder / "registry")
+    try:
+        layout(folder / "base")
+        name = f"{host}/base/busybox:1"
+        push = ["skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", f"oci:{folder / 'base'}:base", f"docker://{name}"]
+        subprocess.run(push, check=True, capture_output=True)
+        root = folder / "repo"
+        for path, text in nine(host, name).items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+        for command in (
+            ("init", "-q", "-b", "main"),
+            ("add", "-A"),
+            ("-c", "user.name=b", "-c", "user.email=b@b.invalid", "commit", "-qm", "nine"),
+        ):
+            subprocess.run(["git", *command], cwd=root, check=True)
+        trivy_db.write(folder / "trivy", (), datetime.fromtimestamp(time.time(), UTC))
+        env = {"FLEET_BLOBS": str(folder / "blobs"), "FLEET_TRIVY": str(trivy.find()), "FLEET_TRIVY_DATABASE": str(folder / "trivy")}
+        yield root, env, host
+    finally:
+        daemon.stop()
+
+
+def nine(host: str, base: str) -> dict[str, str]:
+    """One root, three on it, five on those."""
+    found = {path: text for path, text in files(host, base).items() if not path.startswith(("specs/images", "images/", "specs/services"))}
+    parents = {"root": None, **{f"m{n}": "root" for n in range(3)}, **{f"t{n}": f"m{n % 3}" for n in range(5)}}
+    system = {path.rpartition("/")[2]: text for path, text in files(host, base).items() if path.startswith("images/system/")}
+    for name, parent in parents.items():
+        start = f"{{image: {parent}}}" if parent else f"{{registry: {base}}}"
+        found[f"specs/images/{name}.yaml"] = (
+            f"apiVersion: fleetwright.dev/v1alpha1\nkind: Image\nmetadata: {{name: {name}}}\nspec:\n  from: {start}\n  context: images/{name}\n"
+        )
+        if parent:
+            found[f"images/{name}/Dockerfile"] = f"FROM {parent}\nUSER 0:0\nRUN echo {name} > /etc/{name}\nUSER 1000:1000\n"
+        else:
+            found |= {f"images/{name}/{file}": text for file, text in system.items()}
+    return found
+
+
+def lines(names: tuple[str, ...], runs: int, say: Callable[[str], None]) -> Iterator[Line]:
+    """The lines that were asked for."""
+    if "images-keys" in names:
+        yield keys()
+    if set(names) & {"images-offline", "images-online", "images-hierarchy", "images-retag"}:
+        with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder, place(Path(folder)) as (root, env, host):
+            yield from hierarchy(names, root, env, host, runs, say)
+    if "images-layer" in names:
+        yield packed()
+
+
+def hierarchy(names: tuple[str, ...], root: Path, env: dict[str, str], host: str, runs: int, say: Callable[[str], None]) -> Iterator[Line]:
+    if "images-retag" in names:
+        yield retagged(host)
+    say("nine images from nothing, by hand and by fleet")
+    whole = built(root, env)
+    if "images-hierarchy" in names:
+        floor = by_hand(root, host)
+        yield Line(
+            "images-hierarchy", f"{IMAGES} small images from nothing by buildah, judged and published", whole.wall / floor, "x", 1.3,
+            f"{whole.wall:.1f} s; the same steps by `buildah build` and `buildah push` {floor:.1f} s",
+        )  # fmt: skip
+    for name, what, arguments in (
+        ("images-offline", f"fleet images plan: nothing to do for {IMAGES} images, offline", ("images", "plan")),
+        ("images-online", f"fleet images build: nothing to do for {IMAGES} images, registry on loopback", ("images", "build")),
+    ):
+        if name in names:
+            costs = [measured(root, env, *arguments) for _ in range(max(3, runs))]
+            wall, cpu = median(cost.wall for cost in costs), median(cost.cpu for cost in costs)
+            yield Line(name, what, wall, "s", 0.15, f"fastest {min(cost.wall for cost in costs):.2f} s, {cpu:.2f} s CPU")
+
+
+def measured(root: Path, env: dict[str, str], *arguments: str) -> Cost:
+    with variables(env):
+        return fleet(root, *arguments)
+
+
+def built(root: Path, env: dict[str, str]) -> Cost:
+    return measured(root, env, "images", "build", "--jobs", "1")
+
+
+@contextmanager
+def variables(env: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in env}
+    os.environ.update(env)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def by_hand(root: Path, host: str) -> float:
+    """Seconds of the same Dockerfiles by buildah alone, each pushed and the next one started from what was pushed."""
+    storage = tempfile.mkdtemp(prefix="fleet-bench-buildah-")
+    options = ["buildah", "--root", f"{storage}/root", "--runroot", f"{storage}/run"]
+    began = time.perf_counter()
+    try:
+        for folder in sorted((root / "images").iterdir(), key=lambda one: ("rmt".index(one.name[0]), one.name)):
+            text = (folder / "Dockerfile").read_text()
+            parent = text.partition("\n")[0].removeprefix("FROM ")
+            if "/" not in parent:
+                text = text.replace(f"FROM {parent}", f"FROM {host}/hand/{parent}:1", 1)
+            with tempfile.NamedTemporaryFile("w", suffix=".Dockerfile") as file:
+                file.write(text)
+                file.flush()
+                tag = f"{host}/hand/{folder.name}:1"
+                run(
+                    [
+                        *options,
+                        "build",
+                        "-q",
+                        "--isolation",
+                        "chroot",
+                        "--layers=false",
+                        "--tls-verify=false",
+                        "-f",
+                        file.name,
+                        "-t",
+                        tag,
+                        str(folder),
+                    ]
+                )
+            run([*options, "push", "-q", "--tls-verify=false", tag])
+        return time.perf_counter() - began
+    finally:
+        subprocess.run([*options, "rm", "-a"], capture_output=True, check=False)
+        shutil.rmtree(storage, ignore_errors=True)
+
+
+def run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}: {done.stderr[-1000:]}")
+
+
+def keys(images: int = 1_000) -> Line:
+    """Keys of many images: three files of a kilobyte each."""
+    recipes = [
+        Recipe(
+            f"image-{number}", FromRegistry("registry.example/base:1"), f"sha256:{number:064x}", "Dockerfile",
+            {name: File(0o100644, f"{name} {number}".encode() * 100) for name in ("Dockerfile", "requirements.txt", "app.py")},
+            {}, {"A": "b"}, 0, "linux/amd64",
+        )
+        for number in range(images)
+    ]  # fmt: skip
+    began = time.perf_counter()
+    found = {key(recipe) for recipe in recipes}
+    wall = time.perf_counter() - began
+    assert len(found) == images
+    return Line("images-keys", f"keys of {images} images", wall, "s", 1.0)
+
+
+def packed() -> Line:
+    """The largest memory of packing a layer of 2 GB."""
+    from tests.pipelines.layer.test_memory import PROGRAM
+
+    program = PROGRAM.replace("COUNT = 1 << 20, 640", "COUNT = 1 << 20, 2048")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    return Line("images-layer", f"largest memory of packing a layer of {said['size'] >> 20} MiB", said["mib"], "MB", 200)
+
+
+def retagged(host: str, count: int = 30) -> Line:
+    """Seconds a tag, of many labels on one image."""
+    from pipelines.adapters.registry import KnownLogins, OciRegistry, Settings
+    from pipelines.flow.retag import retag
+    from pipelines.model.oci import Repository
+
+    async def work() -> float:
+        registry = OciRegistry(Settings(KnownLogins({})))
+        repository = Repository(host, "base/busybox")
+        found = await registry.head(repository, "1")
+        assert found is not None
+        began = time.perf_counter()
+        await retag(registry, repository, {f"label-{number}": found.digest for number in range(count)})
+        wall = time.perf_counter() - began
+        await registry.close()
+        return wall / count
+
+    return Line("images-retag", f"a tag put on an image, of {count}, registry on loopback", asyncio.run(work()), "s", 0.01)
