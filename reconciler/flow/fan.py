@@ -9,8 +9,8 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-WIDTH = 50
-"""Requests in flight: what one API server answers without queueing them."""
+WIDTH = 24
+"""Requests in flight. More are not answered sooner by one API server, and each connection has its buffers."""
 
 
 class Stop:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+from asyncio.sslproto import SSLProtocol
 
 from reconciler.model.happenings import Happening, RunEnded
 
@@ -19,10 +20,15 @@ _ARENA_MAX = -8
 """mallopt(3): how many arenas threads may have. Each keeps what it was given, and ours wait for each other anyway."""
 
 
+READ = 32 << 10
+"""Bytes that each TLS connection holds ready to read into; asyncio's are 256 KiB, and there are some fifty connections."""
+
+
 def begin() -> None:
     """What was imported stays: no round of the collector looks at it again."""
     with contextlib.suppress(OSError, AttributeError):  # no glibc
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+    SSLProtocol.max_size = READ  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()
     gc.set_threshold(*ROUNDS)
