@@ -28,7 +28,7 @@ def begin() -> None:
     """What was imported stays: no round of the collector looks at it again."""
     with contextlib.suppress(OSError, AttributeError):  # no glibc
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
-    SSLProtocol.max_size = READ  # type: ignore[attr-defined]
+    SSLProtocol.max_size = READ
     gc.collect()
     gc.freeze()
     gc.set_threshold(*ROUNDS)
