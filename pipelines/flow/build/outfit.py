@@ -56,6 +56,16 @@ class Wish:
     jobs: int = 2
     force: bool = False
     """Build what the lock and the cache have, too."""
+    platform: str = ""
+    """Build for this one only: what an image has for others is taken from the cache. Empty for all."""
+    builds: bool = True
+    """Else all is taken from the cache."""
+    pushes: bool = True
+    """Else no registry has what this build makes: builders get parents as folders."""
+
+    def may_build(self, platform: str) -> bool:
+        """Whether an image that the cache does not have is built here."""
+        return self.builds and self.platform in ("", platform)
 
     def repository(self, name: str) -> Repository:
         """Where an image is published."""

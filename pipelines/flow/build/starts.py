@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 
 from pipelines.core.config import documents, empty
+from pipelines.core.key import several as joined
 from pipelines.flow.build.outfit import Outfit, Wish
 from pipelines.flow.cache import Hit, look_up, settle
 from pipelines.flow.publish import Package, publish
@@ -15,6 +16,7 @@ from pipelines.model.outcome import Failed
 from pipelines.model.recipe import SOURCE_DATE, FromImage, FromPackages, FromRegistry, Start
 from pipelines.model.reference import BadReference, parse_reference
 from pipelines.ports import BuildFailed, RegistryFault
+from reconciler.model import canonical
 
 ROOTS = "roots"
 """Below the cache: root file systems out of packages, under the digest of their list."""
@@ -49,7 +51,7 @@ class Starts:
     async def _today(self, start: Start) -> str:
         match start:
             case FromPackages():
-                return (await self._packages(start, "linux/amd64")).digest
+                return joined({platform: (await self._packages(start, platform)).digest for platform in self._platforms(start)})
             case FromRegistry(reference=text):
                 try:
                     reference = parse_reference(text)
@@ -79,16 +81,22 @@ class Starts:
             case FromRegistry(reference=text):
                 return Pinned(parse_reference(text).repository, digest)
             case FromPackages():
-                async with self._roots.setdefault(digest, asyncio.Lock()):
+                async with self._roots.setdefault(f"{digest} {platform}", asyncio.Lock()):
                     return await self._root(start, digest, platform)
+
+    def _platforms(self, start: Start) -> tuple[str, ...]:
+        """Of everything that starts from it, whether it is asked for or not: what a root means hangs on the fleet, not on one build."""
+        return tuple(sorted({platform for target in self._wish.targets if target.start == start for platform in target.platforms}))
 
     async def _root(self, start: FromPackages, digest: str, platform: str) -> Pinned:
         outfit, shelf = self._outfit, self._wish.shelf(ROOTS)
-        there = await look_up(outfit.registry, shelf, digest)
+        several = len(self._platforms(start)) > 1
+        name = canonical.digest({"root": digest, "platform": platform}) if several else digest
+        there = await look_up(outfit.registry, shelf, name)
         if isinstance(there, Hit):
             return there.pinned
         resolved = await self._packages(start, platform)
-        if resolved.digest != digest:
+        if await self._today(start) != digest:
             raise BuildFailed(
                 f"{start} is not what it was when it was locked, and the root of that day is not in the cache",
                 "fleet images refresh takes today's packages",
@@ -99,4 +107,4 @@ class Starts:
             made = await outfit.bases.build(resolved, folder, SOURCE_DATE, lambda line: outfit.watcher.line(label, line))
             image = await outfit.images.extend(empty(platform), None, made, SOURCE_DATE)
         published = await publish(outfit.registry, Package(documents(image).manifest, outfit.images.blob), shelf)
-        return (await settle(outfit.registry, published.pinned, shelf, digest)).pinned
+        return (await settle(outfit.registry, published.pinned, shelf, name)).pinned
