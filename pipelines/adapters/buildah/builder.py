@@ -39,16 +39,18 @@ class Buildah:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
         async with self._begun() as work:
             secrets = [await asyncio.to_thread(Path(secret.file).read_bytes) for secret in order.secrets]
-            (work / "Dockerfile").write_text(dated(order.dockerfile).text)
             (work / "ignored").touch()
             (work / "registries.conf").write_text(registries(hosts(order.dockerfile), self._settings.plain))
+            parent = await self._loaded(order, work)
+            text = order.dockerfile.replace(str(order.parent), parent) if order.parent else order.dockerfile
+            (work / "Dockerfile").write_text(dated(text).text)
             redact = Redactor(secrets)
             done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))
             if done.status:
                 raise failed(order.name, Finished(done.status, tuple(map(redact, done.last))), self._settings)
             image = (work / "image").read_text().strip()
             try:
-                return await self._taken(order, image, work, Path(into))
+                return await self._taken(order, image, parent, work, Path(into))
             finally:
                 self._later(["rmi", image])
 
@@ -141,19 +143,25 @@ class Buildah:
             options += ["--authfile", str(self._settings.authfile)]
         return [*options, str(order.context)]
 
-    async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
+    async def _loaded(self, order: Order, work: Path) -> str:
+        """What buildah calls the parent: its name in the registry, or the id of what was read from a folder."""
+        if order.parent_layout is None:
+            return str(order.parent or "")
+        return (await self._told(work, ["pull", "--quiet", *self._policy(work), f"oci:{order.parent_layout}"])).splitlines()[-1]
+
+    async def _taken(self, order: Order, image: str, below: str, work: Path, into: Path) -> Made:
         """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
-        named = [image, *([str(order.parent)] if order.parent else [])]
+        named = [image, *([below] if below else [])]
         inspected, *base = await asyncio.gather(*(self._inspected(work, each) for each in named))
-        *below, new = inspected["rootfs"]["diff_ids"]
+        *lower, new = inspected["rootfs"]["diff_ids"]
         parent = base[0]["rootfs"]["diff_ids"] if base else []
-        if below != parent:
+        if lower != parent:
             raise BuildFailed(
                 f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"
             )
         blobs = work / "layout" / "blobs" / "sha256"
         blobs.mkdir(parents=True)
-        for digest in {*below} - {new}:
+        for digest in {*lower} - {new}:
             (blobs / digest.partition(":")[2]).touch()
         layout = f"oci:{work / 'layout'}:new"
         await self._told(work, ["push", "--quiet", "--compression-level", "0", *self._policy(work), image, layout])

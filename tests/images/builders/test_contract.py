@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,21 @@ async def test_an_image_from_scratch_has_its_own_files_alone(bench: Bench):
     with tarfile.open(Path(made.changes)) as tar:
         assert [one.name.removeprefix("./") for one in tar if not one.isdir()] == ["hello"]
     assert made.run["Cmd"] == ["/hello"]
+
+
+async def test_a_parent_that_no_registry_has_comes_from_a_folder(bench: Bench):
+    order = bench.order("RUN echo new >/etc/new && cat /etc/keep\n")
+    absent = replace(bench.base.pinned, repository=Repository(bench.base.registry, "absent"))
+    text = order.dockerfile.replace(str(bench.base.pinned), str(absent))
+    order = replace(order, parent=absent, dockerfile=text, parent_layout=bench.base.layout)
+    if bench.name == "dagger":
+        with pytest.raises(BuildFailed, match="takes parents from registries"):
+            await bench.make(order)
+        return
+    made, _ = await bench.make(order)
+    assert read(made).changed["etc/new"].content == b"new\n"
+    assert "etc/keep" not in read(made).changed
+    assert "keep" in bench.log
 
 
 async def test_builds_beside_one_another_have_logs_of_their_own(bench: Bench):

@@ -203,10 +203,10 @@ class Workshop:
 
     def wish(self, *names: str, **over: object) -> Wish:
         graph = self.graph
-        all = targets(graph)
-        asked = frozenset(above.name for name in names or [one.name for one in all] for above in lineage(all, name))
+        every = targets(graph)
+        asked = frozenset(above.name for name in names or [one.name for one in every] for above in lineage(every, name))
         wish = Wish(
-            all, asked, seen(all, self.files), policies(graph, all, lambda _: None), smokes(graph, all), self.lock, "registry.test/acme",
+            every, asked, seen(every, self.files), policies(graph, every, lambda _: None), smokes(graph, every), self.lock, "registry.test/acme",
             "registry.test/acme/cache", REVISION, "urn:machine:test", "memory", "urn:run:1", mentions,
         )  # fmt: skip
         return replace(wish, **over)  # type: ignore[arg-type]
