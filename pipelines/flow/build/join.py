@@ -10,8 +10,8 @@ from pipelines.core.manifest import encode
 from pipelines.core.predicate import predicate
 from pipelines.core.sbom.join import join as join_sboms
 from pipelines.core.sbom.outside import About, outside
-from pipelines.core.signature import digest_of
 from pipelines.core.tags import key_tag
+from pipelines.core.tally import digest_of
 from pipelines.core.unite import unite
 from pipelines.flow.build import papers
 from pipelines.flow.build.outfit import Outfit, Wish

@@ -10,7 +10,7 @@ import pytest
 from pipelines.core.key import several
 from pipelines.core.manifest import decode
 from pipelines.core.sbom.join import PLATFORM
-from pipelines.core.signature import digest_of
+from pipelines.core.tally import digest_of
 from pipelines.core.tags import key_tag
 from pipelines.flow.build import papers
 from pipelines.flow.reading import read_config, read_image

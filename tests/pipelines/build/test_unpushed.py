@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.adapters.layouts import Overlay, Store
-from pipelines.core.signature import digest_of
+from pipelines.core.tally import digest_of
 from pipelines.flow.build import papers
 from pipelines.model.oci import LAYER, Descriptor, Repository
 from pipelines.model.outcome import Passed, Refused
