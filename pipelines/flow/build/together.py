@@ -52,7 +52,7 @@ class Together:
         asked = [target for target in wish.targets if target.name in wish.names]
         locked = {name: base.digest for name, base in wish.lock.bases.items()}
         starts = {target.start for target in asked} | {FromRegistry(name) for target in asked for name in self._outside(target)}
-        self._bases, self._faults = await self._starts.digests(starts, locked)
+        self._bases, self._faults = await self._starts.today.digests(starts, locked)
         tasks: dict[str, asyncio.Task[Outcome]] = {}
         async with asyncio.TaskGroup() as group:
             for target in asked:
