@@ -10,8 +10,8 @@ import pytest
 from pipelines.core.key import several
 from pipelines.core.manifest import decode
 from pipelines.core.sbom.join import PLATFORM
-from pipelines.core.tally import digest_of
 from pipelines.core.tags import key_tag
+from pipelines.core.tally import digest_of
 from pipelines.flow.build import papers
 from pipelines.flow.reading import read_config, read_image
 from pipelines.model.oci import ImageIndex
