@@ -69,13 +69,14 @@ class Wish:
 
     def repository(self, name: str) -> Repository:
         """Where an image is published."""
-        return _below(self.registry, name)
+        return below(self.registry, name)
 
     def shelf(self, name: str) -> Repository:
         """Where its builds are kept under their keys."""
-        return _below(self.cache, name)
+        return below(self.cache, name)
 
 
-def _below(base: str, name: str) -> Repository:
+def below(base: str, name: str) -> Repository:
+    """The repository of an image in a registry, or in a path of one: `ghcr.io/acme` and `family-web`."""
     host, _, path = base.partition("/")
     return Repository(host, f"{path}/{name}" if path else name)
