@@ -108,7 +108,8 @@ def _legs(groups: Iterable[tuple[str, ...]], images: Mapping[str, Node]) -> tupl
     for group in groups:
         for platform in dict.fromkeys(platform for name in group for platform in images[name].platforms):
             for machines in dict.fromkeys(machines for name in group for machines in images[name].machines):
-                kinds.setdefault((platform, machines), []).append(group)
+                if mine := tuple(name for name in group if platform in images[name].platforms and machines in images[name].machines):
+                    kinds.setdefault((platform, machines), []).append(mine)
     share = 1
     while sum(-(-len(one) // share) for one in kinds.values()) > max(MAX_LEGS, len(kinds)):
         share += 1
