@@ -28,12 +28,12 @@ def verdict_sarif(verdict: Verdict, files: Mapping[str, str], version: str, cate
     """
     found = [one for stance in _LEVELS for one in verdict.judged if one.stance is stance][:MOST]
     by_id = {one.vulnerability.id: one.vulnerability for one in found}
-    rules = sorted(by_id)
+    rules = {id: place for place, id in enumerate(sorted(by_id))}
     run = {
         "tool": {"driver": {"name": "Fleetwright", "version": version, "rules": [_rule(by_id[id]) for id in rules]}},
         "automationDetails": {"id": f"{category}/"},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(one, rules.index(one.vulnerability.id), verdict.image, files) for one in found],
+        "results": [_result(one, rules[one.vulnerability.id], verdict.image, files) for one in found],
     }
     return orjson.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, option=orjson.OPT_INDENT_2) + b"\n"
 

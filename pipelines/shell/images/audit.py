@@ -35,7 +35,7 @@ REQUIREMENTS = ("requirements.in", "requirements.txt")
 @click.argument("name")
 @click.option(
     "--layout",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="An OCI layout folder to look at, instead of the build that the lock names.",
 )
@@ -55,6 +55,10 @@ def command(name: str, layout: Path | None, platform: str, output: str, env: str
     found = matter(repo, env)
     found.named([name])  # refuses what there is not
     target = next(one for one in found.targets if one.name == name)
+    if layout is not None and not (layout / "index.json").is_file():
+        raise Refusal(
+            f"{layout} is no OCI layout folder: it has no index.json", "skopeo copy docker://REGISTRY/NAME@DIGEST oci:DIR writes one"
+        )
     wanted = platform or target.platforms[0]
     if wanted not in target.platforms:
         raise Refusal(f"{name} is not for {wanted}", f"it is for {', '.join(target.platforms)}")
