@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import tempfile
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
@@ -41,7 +42,7 @@ class Buildah:
             secrets = [await asyncio.to_thread(Path(secret.file).read_bytes) for secret in order.secrets]
             (work / "ignored").touch()
             (work / "registries.conf").write_text(registries(hosts(order.dockerfile), self._settings.plain))
-            parent = await self._loaded(order, work)
+            parent, *loaded = await self._loaded(order, work)
             text = order.dockerfile.replace(str(order.parent), parent) if order.parent else order.dockerfile
             (work / "Dockerfile").write_text(dated(text).text)
             redact = Redactor(secrets)
@@ -52,14 +53,15 @@ class Buildah:
             try:
                 return await self._taken(order, image, parent, work, Path(into))
             finally:
-                self._later(["rmi", image])
+                self._later(["rmi", image], *(["rmi", name] for name in loaded))
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
         async with self._begun() as work:
             lines: list[str] = []
             (work / "registries.conf").write_text(registries((), ()))
-            done = await self._buildah(work, ["from", "--quiet", "--pull-never", *self._policy(work), f"oci:{layout}"], lines.append)
+            start = f"oci:{linked(work, layout)}"
+            done = await self._buildah(work, ["from", "--quiet", "--pull-never", *self._policy(work), start], lines.append)
             if done.status:
                 raise BuildFailed(f"buildah cannot read the image that was put together: {done.log}", log=done.log)
             container = lines[-1]
@@ -143,11 +145,13 @@ class Buildah:
             options += ["--authfile", str(self._settings.authfile)]
         return [*options, str(order.context)]
 
-    async def _loaded(self, order: Order, work: Path) -> str:
-        """What buildah calls the parent: its name in the registry, or the id of what was read from a folder."""
+    async def _loaded(self, order: Order, work: Path) -> tuple[str, ...]:
+        """What buildah calls the parent: its name in the registry, or the id of what was read from a folder, and the name to give up later."""
         if order.parent_layout is None:
-            return str(order.parent or "")
-        return (await self._told(work, ["pull", "--quiet", *self._policy(work), f"oci:{order.parent_layout}"])).splitlines()[-1]
+            return (str(order.parent or ""),)
+        name = linked(work, order.parent_layout)
+        said = await self._told(work, ["pull", "--quiet", *self._policy(work), f"oci:{name}"])
+        return said.splitlines()[-1], f"localhost/{name}"
 
     async def _taken(self, order: Order, image: str, below: str, work: Path, into: Path) -> Made:
         """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
@@ -169,6 +173,13 @@ class Buildah:
         layer = json.loads((blobs / manifest.partition(":")[2]).read_bytes())["layers"][-1]["digest"]
         await asyncio.to_thread(unpacked, blobs / layer.partition(":")[2], into / "changes.tar")
         return Made(into / "changes.tar", inspected["config"])
+
+
+def linked(work: Path, layout: PurePath) -> str:
+    """A name for a layout folder, seen from `work`. buildah names images by the path that it is given, and few paths are names of images."""
+    name = f"layout-{uuid.uuid4().hex}"
+    (work / name).symlink_to(layout)
+    return name
 
 
 def unpacked(blob: Path, into: Path) -> None:

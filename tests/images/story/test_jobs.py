@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
+from pipelines.adapters.registry import AuthFiles, OciRegistry, Settings
 from tests.engines.trivy_db import debian
-from tests.images.story.shop import Shop, outcomes
+from tests.images.story.shop import Shop, image, outcomes
+from tests.pipelines.build.workshop import BOTH, publish_base
 
 CRITICAL = debian("CVE-2099-0001", "openssl", "CRITICAL", "3.9.9-1")
 
@@ -53,9 +56,7 @@ def test_a_fork_builds_and_is_judged_and_pushes_nothing(shop: Shop):
     made = built(shop, "build", "app", "side", "--no-push", "--reports", "reports")
     assert set(outcomes(made).values()) == {"built"}
     assert not (shop.root / "fleet.lock").exists()
-    assert {name: shop.tags(name) for name in ("system", "app", "side", "cache/system", "cache/app")} == dict.fromkeys(
-        ("system", "app", "side", "cache/system", "cache/app"), set()
-    )
+    assert not any(shop.tags(name) for name in ("system", "app", "side", "cache/system", "cache/app", "cache/roots"))
     assert {path.name for path in (shop.root / "reports").iterdir()} == {
         f"{name}.{kind}" for name in ("app", "side") for kind in ("cdx.json", "verdict.json", "sarif", "log")
     }
@@ -88,3 +89,46 @@ def test_bad_arguments_are_told_before_anything_is_built(shop: Shop):
         assert done.code == 2
         assert says in done.err
         assert "app: build" not in done.err
+
+
+async def test_two_machines_build_a_platform_each_and_the_lock_names_an_index(shop: Shop):
+    name = f"{shop.host}/{shop.path}/both:1"
+    registry = OciRegistry(Settings(AuthFiles((), os.environ)))
+    await publish_base(registry, shop.root.parent / "both", name, *BOTH)
+    await registry.close()
+    shop.write(
+        "fleet.yaml",
+        (shop.root / "fleet.yaml").read_text().replace("{engine: buildah}", f"{{engine: buildah, platforms: [{', '.join(BOTH)}]}}"),
+    )
+    shop.write("specs/images/system.yaml", image("system", f"{{registry: {name}}}"))
+    shop.write("images/system/Dockerfile", f"FROM {name}\nCOPY entry /entry\nCOPY os-release debian_version /etc/\nCOPY status /var/lib/dpkg/status\nUSER 1000:1000\n")
+    shop.commit("for both")
+
+    first = built(shop, "build", "system", "--platform", BOTH[0], "--no-lock", "--reports", "reports")
+    assert outcomes(first) == {"system": "built in part"}
+    early = shop.fleet("images", "build", "app", "--platform", BOTH[1], "--no-push")
+    assert "app: skipped  system is not in the cache yet for" not in early.err  # both are there then: one from the cache, one built here
+    assert outcomes(built(shop, "build", "system", "--platform", BOTH[1], "--no-lock")) == {"system": "built"}
+    assert outcomes(built(shop, "build", "app", "--no-lock")) == {"system": "from cache", "app": "built"}
+    assert set(outcomes(built(shop, "lock", "app")).values()) == {"from cache"}
+    assert {path.name for path in (shop.root / "reports").iterdir()} >= {"system-linux-amd64.cdx.json", "system-linux-amd64.sarif"}
+
+    shown = shop.inspected("app", shop.lock.images["app"].current.digest)
+    assert [one["platform"]["architecture"] for one in shown["manifests"]] == ["amd64", "arm64"]
+    below = shop.inspected("system", shop.lock.images["system"].current.digest)
+    for above, parent in zip(shown["manifests"], below["manifests"], strict=True):
+        lower = shop.inspected("system", parent["digest"])["layers"]
+        assert shop.inspected("app", above["digest"])["layers"][: len(lower)] == lower
+
+
+def test_an_audit_reads_the_build_that_the_lock_names(shop: Shop):
+    shop.build("app")
+    assert shop.fleet("images", "audit", "app").code == 0
+    shop.write("specs/images/app.yaml", image("app", "{image: system}", "  audit: {packages: [openssl, ffmpeg]}\n"))
+    done = shop.fleet("images", "audit", "app")
+    assert done.code == 1, done.err
+    assert done.out.splitlines()[0].startswith("error: the package ffmpeg is missing")
+    assert "fix: images/app/Dockerfile: add: RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg" in done.out
+    found = json.loads(shop.fleet("images", "audit", "app", "-o", "json").out)
+    assert [gap["name"] for gap in found["gaps"]] == ["ffmpeg"]
+    assert shop.fleet("images", "plan").out.startswith("  ")  # what is audited makes no other build

@@ -133,6 +133,20 @@ def resolved(selection: Selection, day: str) -> Resolved:
     return Resolved(selection, (Debian("base-files", day, sha256(f"{selection} {day}".encode()).hexdigest(), selection.architecture),))
 
 
+async def publish_base(registry: Registry, folder: Path, name: str, *platforms: str) -> None:
+    """An image that says for which platform it is, and an index of it for all of them, in any registry."""
+    reference = parse_reference(name)
+    layouts = Layouts(Store(folder / "upstream"), registry)
+    found = []
+    for platform in platforms:
+        made = tar_of(folder / "base" / platform.replace("/", "-"), {"etc/arch": platform.encode()})
+        image = await layouts.extend(empty(platform), None, made, SOURCE_DATE)
+        document = documents(image).manifest
+        await publish(registry, Package(document, layouts.blob), reference.repository)
+        found.append(Descriptor(document.media_type, document.digest, len(document.body), platform=platform))
+    await registry.push_manifest(reference.repository, reference.wanted, encode(ImageIndex(tuple(found))))
+
+
 class Ears:
     """Hears all that a build says."""
 
@@ -182,18 +196,7 @@ class Workshop:
 
     async def upstream(self, *platforms: str) -> None:
         """The image that the hierarchy starts from, as somebody else published it."""
-        reference = parse_reference(BASE)
-        store = Store(self.root / "upstream")
-        layouts = Layouts(store, self.registry)
-        found = []
-        for platform in platforms or ("linux/amd64",):
-            made = tar_of(self.root / "base" / platform.replace("/", "-"), {"etc/arch": platform.encode()})
-            image = await layouts.extend(empty(platform), None, made, SOURCE_DATE)
-            document = documents(image).manifest
-            await publish(self.registry, Package(document, layouts.blob), reference.repository)
-            found.append(Descriptor(document.media_type, document.digest, len(document.body), platform=platform))
-        index = encode(ImageIndex(tuple(found)))
-        await self.registry.push_manifest(reference.repository, reference.wanted, index)
+        await publish_base(self.registry, self.root, BASE, *platforms or ("linux/amd64",))
 
     def outfit(self, registry: Registry | None = None, store: Path | None = None) -> Outfit:
         used = registry or self.registry
