@@ -108,7 +108,12 @@ def test_bad_arguments_of_a_build_are_refused(fleet: Path, arguments: tuple[str,
 
 
 def test_a_machine_whose_driver_is_too_old_is_refused(fleet: Path) -> None:
-    edit(fleet, "fleet.yaml", "    pc2: {memory: 32Gi", "    old: {memory: 8Gi, gpu: {model: x, memory: 8Gi, driver: 525.60.13}}\n    pc2: {memory: 32Gi")
+    edit(
+        fleet,
+        "fleet.yaml",
+        "    pc2: {memory: 32Gi",
+        "    old: {memory: 8Gi, gpu: {model: x, memory: 8Gi, driver: 525.60.13}}\n    pc2: {memory: 32Gi",
+    )
     result = images(fleet, "build", "family-vision-cu121", "--machine", "mainpc", "--machine", "old", "--env", "production")
     assert result.exit_code == 1
     assert "family-vision-cu121 has CUDA 12.1 inside, which needs a driver from 530.30.02 on, and old has 525.60.13" in result.stderr

@@ -101,7 +101,10 @@ async def test_two_machines_build_a_platform_each_and_the_lock_names_an_index(sh
         (shop.root / "fleet.yaml").read_text().replace("{engine: buildah}", f"{{engine: buildah, platforms: [{', '.join(BOTH)}]}}"),
     )
     shop.write("specs/images/system.yaml", image("system", f"{{registry: {name}}}"))
-    shop.write("images/system/Dockerfile", f"FROM {name}\nCOPY entry /entry\nCOPY os-release debian_version /etc/\nCOPY status /var/lib/dpkg/status\nUSER 1000:1000\n")
+    shop.write(
+        "images/system/Dockerfile",
+        f"FROM {name}\nCOPY entry /entry\nCOPY os-release debian_version /etc/\nCOPY status /var/lib/dpkg/status\nUSER 1000:1000\n",
+    )
     shop.commit("for both")
 
     first = built(shop, "build", "system", "--platform", BOTH[0], "--no-lock", "--reports", "reports")
