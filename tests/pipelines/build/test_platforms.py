@@ -14,7 +14,7 @@ from pipelines.core.tags import key_tag
 from pipelines.core.tally import digest_of
 from pipelines.flow.build import papers
 from pipelines.flow.reading import read_config, read_image
-from pipelines.model.oci import ImageIndex
+from pipelines.model.oci import MANIFEST, ImageIndex
 from pipelines.model.outcome import Failed, Part, Passed, Refused, Skipped, Unchanged
 from pipelines.model.trust import CYCLONEDX, IN_TOTO
 from tests.pipelines.build.hierarchy import SPECS, image
@@ -137,7 +137,7 @@ async def test_a_child_waits_until_all_of_its_parent_is_there(shop: Workshop) ->
 
 async def test_whoever_joins_makes_the_same_index(shop: Workshop, tmp_path: Path) -> None:
     other = Workshop(tmp_path / "other")
-    other.for_platforms(*BOTH)
+    other.for_platforms(*reversed(BOTH))
     await other.upstream(*BOTH)
     assert passed((await shop.build("base")).outcomes["base"]).pinned == passed((await other.build("base")).outcomes["base"]).pinned
 
@@ -154,7 +154,7 @@ async def test_a_mirror_for_several_platforms_has_those_alone(tmp_path: Path) ->
     assert document is not None
     index = decode(document)
     assert isinstance(index, ImageIndex)
-    assert [one.platform for one in index.manifests] == list(BOTH)
+    assert [(one.platform, one.media_type) for one in index.manifests] == [(platform, MANIFEST) for platform in BOTH]
 
 
 async def test_a_root_of_packages_has_the_packages_of_each_platform(tmp_path: Path) -> None:
