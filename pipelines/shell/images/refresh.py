@@ -56,7 +56,9 @@ def command(names: tuple[str, ...], write: bool, output: str, env: str | None, r
     if write:
         _written(found, refresh, files)
     click.echo(
-        _text(found, refresh, write=write) if output == "text" else orjson.dumps(_json(found, refresh), option=orjson.OPT_INDENT_2).decode()
+        _text(found, refresh, write=write, is_whole=not faults)
+        if output == "text"
+        else orjson.dumps(_json(found, refresh), option=orjson.OPT_INDENT_2).decode()
     )
     for fault in faults.values():
         aside(f"error: {fault.message}" + (f"\nhelp: {fault.fix}" if fault.fix else ""))
@@ -122,14 +124,14 @@ def _written(found: Matter, refresh: Refresh, files: Mapping[str, bytes]) -> Non
         raise Refusal(f"not all files could be written: {fault}", "git diff shows which were", Exit.PARTLY) from None
 
 
-def _text(found: Matter, refresh: Refresh, *, write: bool) -> str:
+def _text(found: Matter, refresh: Refresh, *, write: bool, is_whole: bool) -> str:
     lines = [f"{one.image}: epoch {one.before} -> {one.after}  ({one.path})" for one in refresh.raises]
     for move in refresh.moves:
         where = "pinned in its files" if move.is_pinned else found.where.lock
         lines.append(f"{move.reference}: {move.before[7:19] or 'not recorded'} -> {move.after[7:19]}  ({where})")
     rebuilt = refresh.rebuilt(found.targets)
     if not rebuilt:
-        return "Nothing to refresh: every base means what it meant."
+        return "Nothing to refresh: every base means what it meant." if is_whole else "Nothing to refresh of what could be looked up."
     lines.append(f"\n{len(rebuilt)} of {len(found.targets)} images are rebuilt by it: {', '.join(rebuilt)}")
     lines.append("Written; a commit makes it count." if write else "Nothing is written; --write does.")
     return "\n".join(lines)
