@@ -6,9 +6,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from reconciler.kinds.image import KIND
+from pipelines.core.targets import targets
+from pipelines.model.recipe import FromImage, Target
+from reconciler.kinds.image.content import content as of_image
 from reconciler.kinds.image.cuda import cuda_of
 from reconciler.kinds.image.spec import ImageSpec
+from reconciler.kinds.service.naming import content as of_service
+from reconciler.kinds.service.spec import ServiceSpec
 from reconciler.model.graph import Graph
 
 WAVES = 6
@@ -41,14 +45,15 @@ Waves = tuple[tuple[Leg, ...], ...]
 
 
 def nodes(graph: Graph) -> dict[str, Node]:
-    """The images of a fleet. Machines count only for an image with CUDA inside: the driver of each has to suit it."""
-    found: dict[str, Node] = {}
-    for ref, resource in graph.resources.items():
-        if isinstance(resource.spec, ImageSpec):
-            spec = resource.spec
-            machines = _by_driver(graph, spec.machines) if cuda_of(graph.fleet, ref.name) else ((),)
-            found[ref.name] = Node(spec.from_.image, spec.platforms or graph.environment.builder.platforms, machines)
-    return found
+    """The images of a fleet, services' own builds among them. Machines count only for an image with CUDA inside: the driver of each has to suit it."""
+    return {target.name: _node(graph, target) for target in targets(graph)}
+
+
+def _node(graph: Graph, target: Target) -> Node:
+    parent = target.start.name if isinstance(target.start, FromImage) else None
+    spec = graph.resources[target.ref].spec
+    machines = spec.machines if isinstance(spec, ImageSpec) and cuda_of(graph.fleet, target.name) else ()
+    return Node(parent, target.platforms, _by_driver(graph, machines))
 
 
 def changed(before: Graph, after: Graph) -> frozenset[str]:
@@ -103,7 +108,8 @@ def _legs(groups: Iterable[tuple[str, ...]], images: Mapping[str, Node]) -> tupl
     for group in groups:
         for platform in dict.fromkeys(platform for name in group for platform in images[name].platforms):
             for machines in dict.fromkeys(machines for name in group for machines in images[name].machines):
-                kinds.setdefault((platform, machines), []).append(group)
+                if mine := tuple(name for name in group if platform in images[name].platforms and machines in images[name].machines):
+                    kinds.setdefault((platform, machines), []).append(mine)
     share = 1
     while sum(-(-len(one) // share) for one in kinds.values()) > max(MAX_LEGS, len(kinds)):
         share += 1
@@ -143,5 +149,11 @@ def _by_driver(graph: Graph, machines: tuple[str, ...]) -> tuple[tuple[str, ...]
 
 
 def _contents(graph: Graph) -> dict[str, Any]:
-    assert KIND.content is not None
-    return {ref.name: KIND.content(one, graph) for ref, one in graph.resources.items() if isinstance(one.spec, ImageSpec)}
+    return {target.name: _content(graph, target) for target in targets(graph)}
+
+
+def _content(graph: Graph, target: Target) -> Any:
+    resource = graph.resources[target.ref]
+    own = of_image if isinstance(resource.spec, ImageSpec) else of_service
+    assert isinstance(resource.spec, ImageSpec | ServiceSpec)
+    return own(resource, graph)  # type: ignore[arg-type]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
+
 from pipelines.model.oci import Pinned
 from pipelines.model.verdict import Verdict
 from reconciler.model.lock import Build
@@ -29,6 +32,17 @@ class Passed:
     is_new: bool
     """Built now; else it was found under its key."""
     seconds: float
+    parts: Mapping[str, Passed] = field(default_factory=dict)
+    """By platform, of an image for several: what its index joins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of its platforms passed; the others are built elsewhere. Nothing can be deployed, and nothing started from it, until all are there."""
+
+    passed: Mapping[str, Passed]
+    """By platform."""
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +70,4 @@ class Skipped:
     because: str
 
 
-Outcome = Unchanged | Passed | Refused | Failed | Skipped
+Outcome = Unchanged | Passed | Part | Refused | Failed | Skipped

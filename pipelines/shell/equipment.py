@@ -93,12 +93,16 @@ def database_folder(root: Path) -> Path:
     return Path(named).absolute() if named else root / "trivy"
 
 
+def debian_mirror() -> str:
+    """Where Debian's packages come from, if somebody says."""
+    return os.environ.get(variables.DEBIAN_MIRROR, "").rstrip("/")
+
+
 def bases(root: Path) -> Bases:
     """Root file systems out of Debian packages."""
     from pipelines.adapters.debian import Bases, Settings
 
-    settings = Settings(root / "debian", dict(os.environ))
-    mirror = os.environ.get(variables.DEBIAN_MIRROR, "").rstrip("/")
+    settings, mirror = Settings(root / "debian", dict(os.environ)), debian_mirror()
     return Bases(replace(settings, mirror=mirror, security=f"{mirror}-security") if mirror else settings)
 
 

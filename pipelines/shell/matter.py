@@ -53,6 +53,9 @@ class Matter:
         every = {target.name for target in self.targets}
         asked = set(names)
         if unknown := sorted(asked - every):
+            wrong = (one for one in errors(self.graph.findings) if one.subject is not None and one.subject.name == unknown[0])
+            if finding := next(wrong, None):
+                raise refused_by(finding, Exit.FINDINGS)
             raise Refusal(f"there is no image {unknown[0]} that is built", f"there is {', '.join(sorted(every))}", Exit.USAGE)
         return frozenset(above.name for name in asked or every for above in lineage(self.targets, name))
 

@@ -45,7 +45,7 @@ class Lines:
         with suppress(OSError):  # a log that cannot be written stops no build
             if image not in self._files:
                 self._logs.mkdir(parents=True, exist_ok=True)
-                self._files[image] = (self._logs / f"{_file_name(image)}.log").open("w")
+                self._files[image] = (self._logs / log_name(image)).open("w")
             self._files[image].write(visible(text, 10_000) + "\n")
         if self._verbose:
             self._say(f"{image} | {visible(text, 2_000)}")
@@ -109,5 +109,6 @@ class Board(Lines):
         return table
 
 
-def _file_name(image: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in image)[:100]
+def log_name(image: str) -> str:
+    """The file of an image's log."""
+    return "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in image)[:100] + ".log"

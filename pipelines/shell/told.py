@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from pipelines.core.tell import headline, sentences
 from pipelines.core.visible import visible
-from pipelines.model.outcome import Failed, Outcome, Passed, Refused, Skipped, Unchanged
+from pipelines.model.outcome import Failed, Outcome, Part, Passed, Refused, Skipped, Unchanged
 from reconciler.shell.exits import Exit
 
 LAST = 20
@@ -21,6 +21,8 @@ def word(outcome: Outcome) -> str:
             return "unchanged"
         case Passed(is_new=is_new):
             return "built" if is_new else "from cache"
+        case Part():
+            return "built in part"
         case Refused():
             return "gate failed"
         case Failed(phase=phase):
@@ -38,6 +40,8 @@ def about(outcome: Outcome) -> str:
             return f"{build.tag}  {build.digest[7:19]}"
         case Passed(pinned=pinned, seconds=seconds, verdict=verdict):
             return f"{pinned.digest[7:19]}  {seconds:.0f} s  {headline(verdict).partition(': ')[2]}"
+        case Part(passed=passed, missing=missing):
+            return f"{', '.join(passed)} passed; {', '.join(missing)} is not in the cache yet"
         case Refused(verdict=verdict):
             return headline(verdict).partition(": ")[2]
         case Failed(message=message):
@@ -57,6 +61,9 @@ def more(outcome: Outcome, heirs: Mapping[str, int]) -> Iterator[str]:
             if fix:
                 yield f"  help: {fix}"
             yield from (f"  | {visible(line, 500)}" for line in log.splitlines()[-LAST:])
+        case Part(passed=passed):
+            for one in passed.values():
+                yield from list(sentences(one.verdict, heirs))[1:]
         case Unchanged() | Skipped():
             pass
         case _:

@@ -18,11 +18,13 @@ from reconciler.model.documents import SourceTree
 from reconciler.model.findings import Finding
 from reconciler.model.graph import Graph
 from reconciler.model.lock import Lock
-from tests.fleets import TODAY
+from tests.fleets import TODAY, Repo
+from tests.pipelines.build.hierarchy import SPECS, image
 
 ROOT = Path(__file__).parents[2]
 AMD = ("linux/amd64",)
 FAMILY = "images/family-vision-cu121"
+OTHER = SPECS["specs/services/platform/own.yaml"].replace("images/own", "images/other")
 
 
 def graph(edits: Mapping[str, tuple[str, str]] | None = None, contexts: Mapping[str, str] | None = None) -> Graph:
@@ -110,6 +112,23 @@ def test_a_chain_deeper_than_the_workflow_is_built_in_order_in_its_last_wave() -
     found = waves(images, images)
     assert len(found) == WAVES
     assert [leg.images for leg in found[-1]] == [tuple(f"d{number:02}" for number in range(WAVES - 1, 12))]
+
+
+def test_a_leg_of_a_family_has_only_what_is_for_its_platform() -> None:
+    both = ("linux/amd64", "linux/arm64")
+    images = {f"d{number:02}": Node(f"d{number - 1:02}" if number else None, both if number < 7 else AMD) for number in range(9)}
+    deep = list(waves(images, images)[-1])
+    assert {leg.platform: leg.images for leg in deep} == {"linux/amd64": ("d05", "d06", "d07", "d08"), "linux/arm64": ("d05", "d06")}
+
+
+def test_a_services_own_build_is_an_image_like_others() -> None:
+    every = Repo(SPECS).graph()
+    assert nodes(every)["platform-own"] == Node("top", AMD)
+    build = changed(Repo({**SPECS, "specs/services/platform/own.yaml": OTHER}).graph(), every)
+    assert build == {"platform-own"}
+    assert changed(
+        Repo({**SPECS, "specs/images/base.yaml": image("base", "{registry: registry.example/debian:13}")}).graph(), every
+    ) == set(nodes(every))
 
 
 @given(st.data())

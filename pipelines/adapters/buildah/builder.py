@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import tempfile
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
@@ -39,25 +40,28 @@ class Buildah:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
         async with self._begun() as work:
             secrets = [await asyncio.to_thread(Path(secret.file).read_bytes) for secret in order.secrets]
-            (work / "Dockerfile").write_text(dated(order.dockerfile).text)
             (work / "ignored").touch()
             (work / "registries.conf").write_text(registries(hosts(order.dockerfile), self._settings.plain))
+            parent, *loaded = await self._loaded(order, work)
+            text = order.dockerfile.replace(str(order.parent), parent) if order.parent else order.dockerfile
+            (work / "Dockerfile").write_text(dated(text).text)
             redact = Redactor(secrets)
             done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))
             if done.status:
                 raise failed(order.name, Finished(done.status, tuple(map(redact, done.last))), self._settings)
             image = (work / "image").read_text().strip()
             try:
-                return await self._taken(order, image, work, Path(into))
+                return await self._taken(order, image, parent, work, Path(into))
             finally:
-                self._later(["rmi", image])
+                self._later(["rmi", image], *(["rmi", name] for name in loaded))
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
         async with self._begun() as work:
             lines: list[str] = []
             (work / "registries.conf").write_text(registries((), ()))
-            done = await self._buildah(work, ["from", "--quiet", "--pull-never", *self._policy(work), f"oci:{layout}"], lines.append)
+            start = f"oci:{linked(work, layout)}"
+            done = await self._buildah(work, ["from", "--quiet", "--pull-never", *self._policy(work), start], lines.append)
             if done.status:
                 raise BuildFailed(f"buildah cannot read the image that was put together: {done.log}", log=done.log)
             container = lines[-1]
@@ -141,19 +145,27 @@ class Buildah:
             options += ["--authfile", str(self._settings.authfile)]
         return [*options, str(order.context)]
 
-    async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
+    async def _loaded(self, order: Order, work: Path) -> tuple[str, ...]:
+        """What buildah calls the parent: its name in the registry, or the id of what was read from a folder, and the name to give up later."""
+        if order.parent_layout is None:
+            return (str(order.parent or ""),)
+        name = linked(work, order.parent_layout)
+        said = await self._told(work, ["pull", "--quiet", *self._policy(work), f"oci:{name}"])
+        return said.splitlines()[-1], f"localhost/{name}"
+
+    async def _taken(self, order: Order, image: str, below: str, work: Path, into: Path) -> Made:
         """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
-        named = [image, *([str(order.parent)] if order.parent else [])]
+        named = [image, *([below] if below else [])]
         inspected, *base = await asyncio.gather(*(self._inspected(work, each) for each in named))
-        *below, new = inspected["rootfs"]["diff_ids"]
+        *lower, new = inspected["rootfs"]["diff_ids"]
         parent = base[0]["rootfs"]["diff_ids"] if base else []
-        if below != parent:
+        if lower != parent:
             raise BuildFailed(
                 f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"
             )
         blobs = work / "layout" / "blobs" / "sha256"
         blobs.mkdir(parents=True)
-        for digest in {*below} - {new}:
+        for digest in {*lower} - {new}:
             (blobs / digest.partition(":")[2]).touch()
         layout = f"oci:{work / 'layout'}:new"
         await self._told(work, ["push", "--quiet", "--compression-level", "0", *self._policy(work), image, layout])
@@ -161,6 +173,13 @@ class Buildah:
         layer = json.loads((blobs / manifest.partition(":")[2]).read_bytes())["layers"][-1]["digest"]
         await asyncio.to_thread(unpacked, blobs / layer.partition(":")[2], into / "changes.tar")
         return Made(into / "changes.tar", inspected["config"])
+
+
+def linked(work: Path, layout: PurePath) -> str:
+    """A name for a layout folder, seen from `work`. buildah names images by the path that it is given, and few paths are names of images."""
+    name = f"layout-{uuid.uuid4().hex}"
+    (work / name).symlink_to(layout)
+    return name
 
 
 def unpacked(blob: Path, into: Path) -> None:

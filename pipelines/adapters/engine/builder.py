@@ -47,6 +47,8 @@ class DaggerBuilder:
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         _refuse_another_start(order)
+        if order.parent_layout is not None:  # FROM is the engine's own to resolve, and it asks registries only
+            raise BuildFailed(f"{order.name}: a Dagger engine takes parents from registries, and this one is in none", "--builder buildah")
         async with self._session(order.name, order.dockerfile, log) as session:
             return await session.watched(self._build(session, order, Path(into)))
 

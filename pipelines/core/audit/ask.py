@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pipelines.core.audit.evidence import APPLICATIONS, EVERYTHING, Folders, Named
 from pipelines.model.audit import Grade
-from reconciler.kinds.image.spec import ImageSpec
+from reconciler.kinds.image.spec import Audit, ImageSpec
+from reconciler.kinds.service.naming import image_name
 from reconciler.kinds.service.spec import ServiceSpec
 from reconciler.kinds.task.spec import TaskSpec
 from reconciler.model.graph import Graph
@@ -16,11 +17,10 @@ from reconciler.model.refs import Ref
 def folders(graph: Graph, image: str) -> Folders:
     """The folders of an image's `audit`, everything where it names none, and the modules that its services and tasks run by name.
 
-    Raises KeyError for what is no image of the graph.
+    A service's own build is an image without a spec.
     """
-    spec = graph.resources[Ref("Image", image)].spec
-    assert isinstance(spec, ImageSpec)
-    asked = spec.audit
+    resource = graph.resources.get(Ref("Image", image))
+    asked = resource.spec.audit if resource is not None and isinstance(resource.spec, ImageSpec) else Audit()
     python = frozenset(path.strip("/") for path in asked.python) or APPLICATIONS
     libraries = frozenset(path.strip("/") for path in asked.libraries) or EVERYTHING
     return Folders(python, libraries, asked.packages, dict(_modules(graph, image)))
@@ -28,7 +28,11 @@ def folders(graph: Graph, image: str) -> Folders:
 
 def _modules(graph: Graph, image: str) -> Iterator[tuple[str, Named]]:
     """A task's module is missed when the task runs, that of a service's command at once."""
-    runs = {ref: spec for ref, one in graph.resources.items() if isinstance(spec := one.spec, ServiceSpec) and spec.image == image}
+    runs = {
+        ref: spec
+        for ref, one in graph.resources.items()
+        if isinstance(spec := one.spec, ServiceSpec) and image_name(one) == image  # type: ignore[arg-type]
+    }
     for ref, one in graph.resources.items():
         if isinstance(one.spec, TaskSpec) and Ref("Service", one.spec.worker, ref.tenant) in runs:
             yield one.spec.entrypoint.partition(":")[0], Named(f"the task {ref.tenant}/{ref.name}", Grade.WARNING)

@@ -56,16 +56,27 @@ class Wish:
     jobs: int = 2
     force: bool = False
     """Build what the lock and the cache have, too."""
+    platform: str = ""
+    """Build for this one only: what an image has for others is taken from the cache. Empty for all."""
+    builds: bool = True
+    """Else all is taken from the cache."""
+    pushes: bool = True
+    """Else no registry has what this build makes: builders get parents as folders."""
+
+    def may_build(self, platform: str) -> bool:
+        """Whether an image that the cache does not have is built here."""
+        return self.builds and self.platform in ("", platform)
 
     def repository(self, name: str) -> Repository:
         """Where an image is published."""
-        return _below(self.registry, name)
+        return below(self.registry, name)
 
     def shelf(self, name: str) -> Repository:
         """Where its builds are kept under their keys."""
-        return _below(self.cache, name)
+        return below(self.cache, name)
 
 
-def _below(base: str, name: str) -> Repository:
+def below(base: str, name: str) -> Repository:
+    """The repository of an image in a registry, or in a path of one: `ghcr.io/acme` and `family-web`."""
     host, _, path = base.partition("/")
     return Repository(host, f"{path}/{name}" if path else name)

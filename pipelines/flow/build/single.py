@@ -29,7 +29,7 @@ from pipelines.flow.reading import read_config, read_image
 from pipelines.model.context import ContextFile, ContextItem, ContextLink
 from pipelines.model.oci import Pinned
 from pipelines.model.outcome import Failed, Outcome, Passed, Refused
-from pipelines.model.recipe import RECIPE, SOURCE_DATE, Files, Recipe, Target
+from pipelines.model.recipe import RECIPE, SOURCE_DATE, Files, FromRegistry, Recipe, Target
 from pipelines.model.trust import CYCLONEDX, IN_TOTO, PROVENANCE, VERDICT
 from pipelines.model.verdict import Subject, Verdict
 from pipelines.model.vulnerability import Report
@@ -48,7 +48,6 @@ class Task:
     target: Target
     recipe: Recipe
     key: str
-    start: Pinned
     ancestors: Ancestors
     owners: Mapping[str, str]
     """By diff_id: the image of the hierarchy that brought a layer."""
@@ -69,8 +68,8 @@ class Single:
     def __init__(self, outfit: Outfit, wish: Wish, starts: Starts) -> None:
         self._outfit, self._wish, self._starts = outfit, wish, starts
 
-    async def make(self, task: Task) -> Outcome:
-        """What comes of it. Never raises but for a cancellation."""
+    async def make(self, task: Task) -> Outcome | None:
+        """What comes of it; None where the cache does not have it, and it is not to be built here. Never raises but for a cancellation."""
         began, phase = self._outfit.now(), _Phase(self._outfit, task.target.name)
         try:
             return await self._made(task, began, phase)
@@ -83,10 +82,13 @@ class Single:
         except (BadManifest, NotABom, Unreadable) as fault:
             return Failed(phase.name, str(fault))
 
-    async def _made(self, task: Task, began: datetime, phase: _Phase) -> Outcome:
+    async def _made(self, task: Task, began: datetime, phase: _Phase) -> Outcome | None:
         phase("look up")
-        shelved = None if self._wish.force else await self._found(task)
+        may_build = self._wish.may_build(task.recipe.platform)
+        shelved = None if self._wish.force and may_build else await self._found(task)
         if shelved is None:
+            if not may_build:
+                return None
             shelved = await self._built(task, began, phase)
         phase("judge")
         verdict = await self._judged(task, shelved)
@@ -110,42 +112,48 @@ class Single:
 
     async def _built(self, task: Task, began: datetime, phase: _Phase) -> Shelved:
         outfit, name = self._outfit, task.target.name
-        shelf = self._wish.shelf(name)
+        shelf, platform = self._wish.shelf(name), task.recipe.platform
+        start = await self._starts.pinned(task.target.start, task.recipe.start_digest, platform)
         with outfit.desk.scratch(name) as folder:
             layout = folder / "layout"
             if task.target.context is None:
                 phase("mirror")
-                image = await outfit.images.parent(task.start, task.recipe.platform)
-                made = (await mirror(outfit.registry, task.start, shelf)).pinned
-                await outfit.images.write(image, task.start.repository, layout)
+                image = await outfit.images.parent(start, platform)
+                alone = platform if len(task.target.platforms) > 1 else ""  # or an index of others would stand for each of ours
+                made = (await mirror(outfit.registry, start, shelf, alone)).pinned
+                await outfit.images.write(image, start.repository, layout)
                 phase("describe")
                 inside = canonical(await outfit.scanner.inventory(layout), name, task.owners)
             else:
-                image, inside = await self._assembled(task, phase)
+                image, inside = await self._assembled(task, start, phase)
                 phase("push")
-                parents = (task.start.repository,)
+                parents = (start.repository,)
                 made = (await publish(outfit.registry, Package(documents(image).manifest, outfit.images.blob), shelf, parents)).pinned
         settled = await settle(outfit.registry, made, shelf, task.key)
         if not settled.is_ours and (found := await papers.find(outfit.registry, settled.pinned, CYCLONEDX)):
             return Shelved(settled.pinned, found[0], is_new=False)
         described = self._beside(task, inside, settled.pinned, began)
-        origin = provenance_statement(settled.pinned, self._provenance(task, began))
+        origin = provenance_statement(settled.pinned, self._provenance(task, start, began))
         await papers.put(outfit.registry, settled.pinned, [papers.sbom(described), papers.statement(origin, PROVENANCE)])
         return Shelved(settled.pinned, described, is_new=True)
 
-    async def _assembled(self, task: Task, phase: _Phase) -> tuple[Image, bytes]:
+    async def _assembled(self, task: Task, start: Pinned, phase: _Phase) -> tuple[Image, bytes]:
         """The image with its SBOM inside, and the SBOM."""
         outfit, name, recipe = self._outfit, task.target.name, task.recipe
         with outfit.desk.scratch(name) as folder, outfit.desk.context(_items(recipe.files), SOURCE_DATE) as context:
             phase("build")
-            parent = await outfit.images.parent(task.start, recipe.platform)
-            text = self._pinned_text(task)
-            order = Order(name, context, text, task.start, recipe.platform, recipe.args, SOURCE_DATE, self._wish.secrets)
+            parent = await outfit.images.parent(start, recipe.platform)
+            alone = (await read_image(outfit.registry, start.repository, start.digest, recipe.platform)).pinned
+            text = self._pinned_text(task, alone)
+            layout = None if self._wish.pushes or isinstance(recipe.start, FromRegistry) else folder / "parent"
+            if layout:
+                await outfit.images.write(parent, start.repository, layout)
+            order = Order(name, context, text, alone, recipe.platform, recipe.args, SOURCE_DATE, self._wish.secrets, layout)
             made = await outfit.builder.build(order, folder, lambda line: outfit.watcher.line(name, line))
             phase("pack")
-            image = await outfit.images.extend(parent, task.start.repository, made, SOURCE_DATE)
+            image = await outfit.images.extend(parent, start.repository, made, SOURCE_DATE)
             layout = folder / "layout"
-            await outfit.images.write(image, task.start.repository, layout)
+            await outfit.images.write(image, start.repository, layout)
             if command := self._wish.smokes.get(name):
                 phase("try")
                 await outfit.builder.run(layout, command, lambda line: outfit.watcher.line(name, line))
@@ -154,11 +162,11 @@ class Single:
             inside = canonical(await outfit.scanner.inventory(layout), name, owners)
             return await outfit.images.with_file(image, PATH, inside, SOURCE_DATE), inside
 
-    def _pinned_text(self, task: Task) -> str:
+    def _pinned_text(self, task: Task, start: Pinned) -> str:
         """The Dockerfile with everything from elsewhere by digest."""
         text = task.recipe.files[task.recipe.dockerfile].data.decode(errors="replace")
         file = parse(text, f"{task.target.context}/{task.recipe.dockerfile}")
-        digests = {task.target.literal: str(task.start), task.target.literal.partition("@")[0]: str(task.start)}
+        digests = {task.target.literal: str(start), task.target.literal.partition("@")[0]: str(start)}
         for mention in outside(file, task.recipe.args):
             if mention.image not in digests:
                 digest = task.recipe.externals[mention.image]
@@ -175,10 +183,10 @@ class Single:
         self._outfit.bills.check(whole)
         return whole
 
-    def _provenance(self, task: Task, began: datetime) -> Provenance:
+    def _provenance(self, task: Task, start: Pinned, began: datetime) -> Provenance:
         commit = self._wish.revision.removesuffix("-dirty")
         source = [Dependency("source", "git+repository", f"gitCommit:{commit}")] if _is_commit(commit) else []
-        start = Dependency("parent" if task.ancestors else "base", f"oci://{task.start.repository}", task.start.digest)
+        below = Dependency("parent" if task.ancestors else "base", f"oci://{start.repository}", start.digest)
         external = [Dependency("external", f"oci://{name}", digest) for name, digest in sorted(task.recipe.externals.items())]
         wish = self._wish
         return Provenance(
@@ -192,7 +200,7 @@ class Single:
             wish.run,
             began,
             self._outfit.now(),
-            (*source, start, *external),
+            (*source, below, *external),
             tuple(secret.id for secret in wish.secrets),
             {"recipe": str(RECIPE), "epoch": str(task.recipe.epoch)},
         )

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pipelines.core.decide import Unclear, recipes
 from pipelines.core.key import key, several
+from pipelines.core.sbom.bom import NotABom
 from pipelines.core.targets import lineage
+from pipelines.flow.build.join import join
 from pipelines.flow.build.outfit import Outfit, Wish
 from pipelines.flow.build.single import Ancestors, Single, Task
 from pipelines.flow.build.starts import Starts
 from pipelines.flow.reading import read_config, read_image
 from pipelines.model.decision import Open, Unbuildable
 from pipelines.model.oci import Pinned
-from pipelines.model.outcome import Failed, Outcome, Passed, Refused, Skipped, Unchanged
+from pipelines.model.outcome import Failed, Outcome, Part, Passed, Refused, Skipped, Unchanged
 from pipelines.model.recipe import FromImage, FromRegistry, Recipe, Target
-from pipelines.ports import BuildFailed, RegistryFault
+from pipelines.ports import BomInvalid, RegistryFault
+from reconciler.model.lock import Build
 from reconciler.model.value import dataclass
 
 
@@ -48,7 +52,7 @@ class Together:
         asked = [target for target in wish.targets if target.name in wish.names]
         locked = {name: base.digest for name, base in wish.lock.bases.items()}
         starts = {target.start for target in asked} | {FromRegistry(name) for target in asked for name in self._outside(target)}
-        self._bases, self._faults = await self._starts.digests(starts, locked)
+        self._bases, self._faults = await self._starts.today.digests(starts, locked)
         tasks: dict[str, asyncio.Task[Outcome]] = {}
         async with asyncio.TaskGroup() as group:
             for target in asked:
@@ -71,6 +75,8 @@ class Together:
     async def _outcome(self, target: Target, parent: Outcome | None) -> Outcome:
         if isinstance(parent, Failed | Refused | Skipped):
             return Skipped(f"{target.start} did not come about")
+        if isinstance(parent, Part):
+            return Skipped(f"{target.start} is not in the cache yet for {', '.join(parent.missing)}")
         if wrong := [self._faults[name] for name in (str(target.start), *self._outside(target)) if name in self._faults]:
             return wrong[0]
         made = recipes(target, self._wish.contexts.get(target.name, {}), self._digests(), self._wish.outside)
@@ -78,28 +84,56 @@ class Together:
             return Failed("plan", "; ".join(made.because))
         if isinstance(made, Unbuildable):
             return Failed("plan", made.because, made.fix)
-        if len(made) > 1:
-            return Failed(
-                "plan", f"it is for {', '.join(made)}: one run builds for one platform", "build each, then join them with an index"
-            )
+        return await self._recipes(target, made)
+
+    async def _recipes(self, target: Target, made: Mapping[str, Recipe]) -> Outcome:
+        """Each platform, then what joins them."""
+        keys = {platform: key(recipe) for platform, recipe in made.items()}
+        name = several(keys)
+        try:
+            if build := await self._current(target, name):
+                return Unchanged(build)
+            async with asyncio.TaskGroup() as group:
+                tasks = {platform: group.create_task(self._recipe(target, recipe, keys[platform])) for platform, recipe in made.items()}
+            found = {platform: task.result() for platform, task in tasks.items()}
+            if len(found) == 1:
+                return next(iter(found.values())) or _absent(target, tuple(found))
+            return await self._joined(target, name, found)
+        except RegistryFault as fault:
+            return Failed("look up", str(fault), fault.fix)
+
+    async def _joined(self, target: Target, name: str, found: Mapping[str, Outcome | None]) -> Outcome:
+        """What came of all platforms together: the first that went wrong says what."""
+        passed = {platform: one for platform, one in found.items() if isinstance(one, Passed)}
+        for platform, one in found.items():
+            if isinstance(one, Failed):
+                return replace(one, message=f"{platform}: {one.message}")
+            if one is not None and not isinstance(one, Passed):
+                return one
+        missing = tuple(platform for platform in found if platform not in passed)
+        if missing:
+            return Part(passed, missing) if self._wish.platform in passed else _absent(target, missing)
+        try:
+            return await join(self._outfit, self._wish, target.name, name, passed)
+        except (NotABom, BomInvalid) as fault:
+            return Failed("join", str(fault))
+
+    async def _current(self, target: Target, name: str) -> Build | None:
+        """The lock's current build, if it is of this key and its registry has it."""
+        builds = self._wish.lock.builds(target.name)
+        if self._wish.force or builds is None or builds.current.key != name:
+            return None
+        async with self._gate:
+            there = await self._outfit.registry.head(self._wish.repository(target.name), builds.current.digest)
+        return builds.current if there else None
+
+    async def _recipe(self, target: Target, recipe: Recipe, name: str) -> Outcome | None:
         async with self._gate:
             try:
-                return await self._recipe(target, *made.values())
+                ancestors, owners = await self._lineage(target, recipe.platform)
             except RegistryFault as fault:
                 return Failed("look up", str(fault), fault.fix)
-            except BuildFailed as fault:
-                return Failed("put together", str(fault), fault.fix, fault.log)
-
-    async def _recipe(self, target: Target, recipe: Recipe) -> Outcome:
-        name = several({recipe.platform: key(recipe)})
-        builds = self._wish.lock.builds(target.name)
-        if builds and builds.current.key == name and not self._wish.force:
-            there = await self._outfit.registry.head(self._wish.repository(target.name), builds.current.digest)
-            if there is not None:
-                return Unchanged(builds.current)
-        start = await self._starts.pinned(target.start, recipe.start_digest, recipe.platform)
-        ancestors, owners = await self._lineage(target, recipe.platform)
-        return await self._single.make(Task(target, recipe, name, start, ancestors, owners))
+            return await self._single.make(Task(target, recipe, name, ancestors, owners))
 
     async def _lineage(self, target: Target, platform: str) -> tuple[Ancestors, dict[str, str]]:
         """What it starts from, nearest first, and whose layers those are: each ancestor owns what its own parent does not have."""
@@ -140,3 +174,8 @@ class Together:
             return tuple(name for name in self._wish.outside(text, target) if name not in ours)
         except Unclear:  # told when its recipe is made
             return ()
+
+
+def _absent(target: Target, platforms: tuple[str, ...]) -> Failed:
+    where = f" for {', '.join(platforms)}" if len(target.platforms) > 1 else ""
+    return Failed("look up", f"it is not in the cache{where}, and not to be built here", f"fleet images build {target.name}")

@@ -9,6 +9,10 @@ import click
 COMMANDS: dict[str, str] = {
     "plan": "say what would be built, and why",
     "build": "build what changed, judge it, write the lock",
+    "lock": "take builds out of the cache into the lock, judged again",
+    "matrix": "write what is to be built as waves of a GitHub matrix",
+    "refresh": "take in distributions' fixes and moved bases",
+    "audit": "say what an image's code will ask for and not find",
     "list": "show the images: their builds, keys and verdicts",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""

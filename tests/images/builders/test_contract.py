@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -222,6 +224,23 @@ async def test_an_image_from_scratch_has_its_own_files_alone(bench: Bench):
     assert made.run["Cmd"] == ["/hello"]
 
 
+async def test_a_parent_that_no_registry_has_comes_from_a_folder(bench: Bench):
+    order = bench.order("RUN echo new >/etc/new && cat /etc/keep\n")
+    absent = replace(bench.base.pinned, repository=Repository(bench.base.registry, "absent"))
+    text = order.dockerfile.replace(str(bench.base.pinned), str(absent))
+    odd = bench.folder / ".Cache_-_of Ana_" / "layout_"
+    shutil.copytree(bench.base.layout, odd)
+    order = replace(order, parent=absent, dockerfile=text, parent_layout=odd)
+    if bench.name == "dagger":
+        with pytest.raises(BuildFailed, match="takes parents from registries"):
+            await bench.make(order)
+        return
+    made, _ = await bench.make(order)
+    assert read(made).changed["etc/new"].content == b"new\n"
+    assert "etc/keep" not in read(made).changed
+    assert "keep" in bench.log
+
+
 async def test_builds_beside_one_another_have_logs_of_their_own(bench: Bench):
     logs: dict[str, list[str]] = {"apple": [], "pear": []}
 
@@ -292,6 +311,12 @@ async def test_a_command_runs_in_an_image_as_its_user_without_network(bench: Ben
     await bench.builder.run(layout, ("sh", "-c", "echo $FROM_BASE; ifconfig -a"), log.append)
     assert "yes" in log
     assert {line.split()[0] for line in log if "Link encap" in line} == {"lo"}
+
+
+async def test_a_command_runs_in_an_image_whatever_its_folder_is_called(bench: Bench):
+    odd = bench.folder / ".Cache_-_of Ana_" / "layout_"
+    shutil.copytree(bench.base.layout, odd)
+    await bench.builder.run(odd, ("true",), bench.log.append)
 
 
 async def test_a_command_that_fails_says_so(bench: Bench):

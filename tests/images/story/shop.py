@@ -150,6 +150,13 @@ class Shop:
         assert not findings, findings
         return lock
 
+    def inspected(self, name: str, digest: str) -> dict[str, Any]:
+        """A manifest or an index, as skopeo gets it."""
+        at = f"docker://{self.host}/{self.path}/{name}@{digest}"
+        done = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", at], capture_output=True, text=True, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
     def tags(self, name: str) -> set[str]:
         """Tags of an image's repository, without the lists of what is attached."""
         done = subprocess.run(
