@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.ports import Bases, Builder, NoVerdict, Registry, Scanner
+from reconciler.ports import Components
 from reconciler.shell import variables
 from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
@@ -139,6 +140,19 @@ def vouches() -> tuple[str, str]:
         return f"{server}/{os.environ.get('GITHUB_WORKFLOW_REF', repository)}", f"{server}/{repository}/actions/runs/{run}"
     machine = os.uname().nodename
     return f"urn:machine:{machine}", f"urn:machine:{machine}:{os.getpid()}:{now():%Y%m%dT%H%M%SZ}"
+
+
+def components(root: Path) -> Components:
+    """What the ledger of a workspace knows of images."""
+    from reconciler.adapters.ledger import components_at
+    from reconciler.shell.ledgers import url_of
+
+    return components_at(url_of(root), lambda text: aside(f"warning: {text}"))
+
+
+def scanners() -> int:
+    """How many SBOMs are judged at once, unless somebody says: one scanner is not busy all the time."""
+    return max(2, min(8, (os.cpu_count() or 2) + 1))
 
 
 def cores() -> int:

@@ -9,6 +9,7 @@ import click
 COMMANDS: dict[str, str] = {
     "plan": "say what would be built, and why",
     "build": "build what changed, judge it, write the lock",
+    "rescan": "judge what is built and what runs by what is known today",
     "database": "how old the database of vulnerabilities is, or fetch it anew",
     "list": "show the images: their builds, keys and verdicts",
 }

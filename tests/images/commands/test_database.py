@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines.shell.equipment import now
 from tests.engines import trivy_db
 from tests.images.commands.running import fleet
 from tests.images.test_trivy_update import FINDING, Registry
@@ -19,7 +20,7 @@ from tests.images.test_trivy_update import FINDING, Registry
 def published(tmp_path: Path) -> Iterator[str]:
     """The repository of a database that was made an hour ago."""
     registry = Registry()
-    registry.publish(trivy_db.write(tmp_path / "published", [FINDING], datetime.now(UTC) - timedelta(hours=1)))
+    registry.publish(trivy_db.write(tmp_path / "published", [FINDING], now() - timedelta(hours=1)))
     thread = threading.Thread(target=registry.server.serve_forever, args=(0.01,))
     thread.start()
     yield registry.repository
@@ -29,7 +30,7 @@ def published(tmp_path: Path) -> Iterator[str]:
 
 
 def old(folder: Path, **age: float) -> None:
-    trivy_db.write(folder, [], datetime.now(UTC) - timedelta(**age))
+    trivy_db.write(folder, [], now() - timedelta(**age))
 
 
 def database(tmp_path: Path, program: Path, *arguments: str, **environ: str):
