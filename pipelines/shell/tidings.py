@@ -37,7 +37,8 @@ async def spread(tidings: Tidings, heard: Iterable[News]) -> None:
 
     found, where = tidings.found, tidings.found.where
     fleet = found.graph.fleet
-    if fleet.spec is None:
+    if fleet.spec is None or not fleet.spec.notifications:
+        aside("warning: fleet.yaml has no `notifications`, so nobody is told")
         return
 
     def warn(text: str) -> None:
