@@ -9,6 +9,8 @@ import click
 COMMANDS: dict[str, str] = {
     "plan": "say what would be built, and why",
     "build": "build what changed, judge it, write the lock",
+    "waive": "let one vulnerability pass for a while",
+    "baseline": "waive what fails today and has no fix",
     "rescan": "judge what is built and what runs by what is known today",
     "database": "how old the database of vulnerabilities is, or fetch it anew",
     "list": "show the images: their builds, keys and verdicts",
