@@ -41,7 +41,14 @@ def test_an_edit_is_a_commit_where_that_is_asked_for_and_git_says_who_answers(hu
     hut.git("config", "user.email", "ana@fleet.example")
     done = hut.fleet("images", "waive", "app", "CVE-2099-0001", "--reason", "x", "--until", SOON, "--package", "openssl", "--commit")
     assert done.code == 0, done
-    assert hut.git("log", "-1", "--format=%s%n%an", "--name-only").split() == ["waive", "CVE-2099-0001", "in", "system", "ana", "specs/images/system.yaml"]
+    assert hut.git("log", "-1", "--format=%s%n%an", "--name-only").split() == [
+        "waive",
+        "CVE-2099-0001",
+        "in",
+        "system",
+        "ana",
+        "specs/images/system.yaml",
+    ]
     assert "owner: ana" in spec(hut, "system")
     assert "packages: [openssl]" in spec(hut, "system")
 
