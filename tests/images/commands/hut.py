@@ -69,9 +69,13 @@ class Hut(Shop):
             "FLEET_TRIVY_DATABASE": str(self.root.parent / "trivy"),
             "FLEET_LEDGER": f"sqlite:///{self.root.parent / 'ledger.db'}",
         }
-        with patch.object(equipment, "builder", lambda *_: self.builder):
+        with patch.object(equipment, "builder", self.building):
             result = fleet(*arguments, cwd=self.root, **{**here, **env})
         return Done(result.exit_code, result.stdout, result.stderr)
+
+    async def building(self, *_: object) -> CopyBuilder:
+        """Instead of one that needs a machine of its own."""
+        return self.builder
 
     @property
     def locked(self) -> bytes | None:
