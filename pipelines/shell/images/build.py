@@ -20,6 +20,7 @@ from pipelines.model.outcome import Passed
 from pipelines.ports import Registry, RegistryFault, Secret
 from pipelines.shell import equipment
 from pipelines.shell.matter import Matter, matter, mentions, refuse_wrong
+from pipelines.shell.note import note
 from pipelines.shell.progress import Board, Lines
 from pipelines.shell.told import as_json, exit_of, more
 from reconciler.adapters.lockfile import LockNotWritten, rewrite
@@ -79,7 +80,7 @@ def command(
         for text in more(outcome, found.heirs()):
             aside(f"{name}:{text}" if not text.startswith("  |") else text)
     if output == "json":
-        lock, _ = found.workspace.lock(found.where)
+        lock = found.lock_now()
         tags = {name: builds.current.tag for name, builds in lock.images.items()}
         click.echo(
             orjson.dumps([as_json(name, one, tags.get(name, "")) for name, one in done.outcomes.items()], option=orjson.OPT_INDENT_2)
@@ -137,6 +138,7 @@ async def _build(found: Matter, asked: Asked, stop: Stop) -> Done:
         with watcher:
             done = await _unless(stop, Together(outfit, wish))
         await _settled(found, registry, wish, done)
+        await note(found, registry, done.outcomes)
         return done
     finally:
         await equipment.closed(builder, registry)
