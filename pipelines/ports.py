@@ -277,6 +277,9 @@ class Images(Protocol):
     async def write(self, image: Image, repository: Repository | None, into: PurePath) -> Descriptor:
         """Write an image as an OCI layout folder; what only `repository` has of it is fetched. Its descriptor."""
 
+    async def read(self, image: Image, path: str) -> bytes | None:
+        """A file of an image by its path from the root, without links; None where none is. The blobs of its layers must be here."""
+
     def blob(self, found: Descriptor) -> AsyncIterator[bytes]:
         """The bytes of a blob that is here."""
 

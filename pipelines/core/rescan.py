@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pipelines.core.sbom.bom import brought, owners
 from pipelines.core.tell import grouped
 from pipelines.model.verdict import Judged, Stance, Verdict
 
+NAMED = 6
+"""Services of an image that are named one by one."""
 _WEIGHT = {Stance.PASSES: 0, Stance.UNAFFECTED: 0, Stance.WAIVED: 0, Stance.WARNS: 1, Stance.FAILS: 2}
 
 
@@ -44,6 +47,14 @@ def news(digest: str, before: Verdict | None, after: Verdict, services: Iterable
     return News(after.image, digest, new, gone, after.passed, turned, tuple(sorted(services)))
 
 
+def attribution(sbom: bytes, before: Verdict | None) -> dict[str, str]:
+    """Who brought which layer: as the SBOM says of the image or of its packages, else as the verdict before has it. Raises NotABom."""
+    said = owners(sbom) or brought(sbom)
+    if said or before is None:
+        return said
+    return {one.vulnerability.package.layer: one.owner for one in before.judged if one.vulnerability.package.layer}
+
+
 def _key(one: Judged) -> tuple[str, str, str, str]:
     """The package with its version and place: the layer's digest may differ between an image and its SBOM, the rest may not."""
     package = one.vulnerability.package
@@ -54,12 +65,17 @@ def _weight(one: Judged | None) -> int:
     return _WEIGHT[one.stance] if one else 0
 
 
+def _listed(services: tuple[str, ...]) -> str:
+    rest = len(services) - NAMED
+    return ", ".join(services[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def tell_news(all_of_it: Iterable[News], heirs: Mapping[str, int]) -> Iterator[str]:
     """Sentences: images that something runs from first, then those that fail."""
     for one in sorted(all_of_it, key=lambda one: (not one.services, one.passed, one.image)):
         if one.is_quiet:
             continue
         state = f"{'passes' if one.passed else 'fails'}{' now' if one.turned else ''}"
-        runs = f"; runs in {', '.join(one.services)}" if one.services else "; nothing runs it"
+        runs = f"; runs in {_listed(one.services)}" if one.services else "; nothing runs it"
         yield f"{one.image} {state}: {len(one.new)} new since the verdict before{runs}"
         yield from grouped(one.new, heirs, one.image)

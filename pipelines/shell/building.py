@@ -14,6 +14,7 @@ from pipelines.flow.build.together import Done, Together
 from pipelines.ports import Registry, Secret
 from pipelines.shell import equipment
 from pipelines.shell.matter import Matter, mentions
+from pipelines.shell.note import note
 from pipelines.shell.progress import Board, Lines
 from pipelines.shell.reports import write_reports
 from pipelines.shell.settled import label, lock
@@ -79,6 +80,7 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
                 await label(found, registry, wish, done)
             if asked.locks:
                 lock(found, wish, done)
+                await note(found, registry, done.outcomes)
         finally:
             if asked.reports:
                 await write_reports(asked.reports, registry, found, asked.reported, done.outcomes, logs)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.ports import Bases, Builder, NoVerdict, Registry, Scanner
+from reconciler.ports import Components
 from reconciler.shell import variables
 from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
@@ -19,8 +20,12 @@ from reconciler.shell.refusal import Refusal
 
 if TYPE_CHECKING:
     from pipelines.adapters.registry import Logins
+    from pipelines.adapters.trivy import Trivy
 
 GITHUB_REGISTRY = "ghcr.io"
+DAY = timedelta(days=1)
+NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What an update of the database has of the surroundings; Go's own names."""
 
 
 def blobs() -> Path:
@@ -76,7 +81,14 @@ async def _dagger(registries: Iterable[str]) -> Builder:
 
 
 def scanner(root: Path) -> Scanner:
-    """The scanner, by its pinned program. Refuses where there is none."""
+    """The scanner, by its pinned program. Refuses where there is none; says how old its database is, where that is more than a day."""
+    made = trivy(root)
+    _mention_age(root)
+    return made
+
+
+def trivy(root: Path, repository: str = "") -> Trivy:
+    """The scanner as it is, which can also fetch its database from `repository`, or from Trivy's own. Refuses where there is none."""
     from pipelines.adapters.trivy import Settings, Trivy, find, folders
 
     named = os.environ.get(variables.TRIVY)
@@ -84,7 +96,26 @@ def scanner(root: Path) -> Scanner:
         program = find(Path(named) if named else None, folders(Path(sys.executable), os.environ.get("PATH", ""), root / "trivy"))
     except NoVerdict as gone:
         raise Refusal(str(gone), gone.fix, Exit.USAGE) from None
-    return Trivy(Settings(program, database_folder(root), now))
+    network = {name: os.environ[name] for name in NETWORK if name in os.environ}
+    return Trivy(
+        Settings(program, database_folder(root), now, max_age=oldest(os.environ), repository=repository, network=network),
+    )
+
+
+def oldest(environ: Mapping[str, str]) -> timedelta:
+    """So old the database may be: where nobody looks (CI) a day, at somebody's desk a week."""
+    return DAY if environ.get("CI", "").lower() not in ("", "0", "false") else 7 * DAY
+
+
+def _mention_age(root: Path) -> None:
+    from pipelines.adapters.trivy import database
+
+    try:
+        age = now() - database.made(database_folder(root))
+    except NoVerdict:  # said by whoever needs a verdict
+        return
+    if DAY < age <= oldest(os.environ):
+        aside(f"the database of vulnerabilities is {age / DAY:.1f} days old; `fleet images database update` fetches today's")
 
 
 def database_folder(root: Path) -> Path:
@@ -113,6 +144,19 @@ def vouches() -> tuple[str, str]:
         return f"{server}/{os.environ.get('GITHUB_WORKFLOW_REF', repository)}", f"{server}/{repository}/actions/runs/{run}"
     machine = os.uname().nodename
     return f"urn:machine:{machine}", f"urn:machine:{machine}:{os.getpid()}:{now():%Y%m%dT%H%M%SZ}"
+
+
+def components(root: Path) -> Components:
+    """What the ledger of a workspace knows of images."""
+    from reconciler.adapters.ledger import components_at
+    from reconciler.shell.ledgers import url_of
+
+    return components_at(url_of(root), lambda text: aside(f"warning: {text}"))
+
+
+def scanners() -> int:
+    """How many SBOMs are judged at once, unless somebody says: one scanner is not busy all the time."""
+    return max(2, min(8, (os.cpu_count() or 2) + 1))
 
 
 def cores() -> int:

@@ -14,6 +14,7 @@ from pipelines.model.decision import Decided
 from pipelines.model.recipe import Files, Recipe, Target
 from pipelines.shell.contexts import found
 from reconciler.core.environment import environment
+from reconciler.core.locking import read_lock
 from reconciler.core.resolve import resolve
 from reconciler.core.understand import understand
 from reconciler.kinds import KINDS
@@ -47,6 +48,11 @@ class Matter:
     def bases(self) -> dict[str, str]:
         """What references of external bases meant when they were looked up."""
         return {name: base.digest for name, base in self.lock.bases.items()}
+
+    def lock_now(self) -> Lock:
+        """The lock as its file is by now: this run may have written it."""
+        data = self.workspace.source.read(self.where.lock)
+        return read_lock(self.where.lock, data)[0] if data is not None else Lock()
 
     def named(self, names: Iterable[str]) -> frozenset[str]:
         """These images and all that they start from; all, where none is named. Refuses unknown names."""

@@ -24,6 +24,7 @@ from reconciler.model.happenings import (
     SourceChanged,
     SourceState,
     Vitals,
+    VulnerabilitiesFound,
 )
 from reconciler.model.manifests import INSTALLED, SHAPES
 from reconciler.model.projection import Condition
@@ -101,6 +102,8 @@ class Metrics:
                 self._count(happening)
             case PauseChanged() | BuildPutBack():
                 pass  # gauges tell it: what is paused, what is held
+            case VulnerabilitiesFound():
+                pass  # no operator finds them: `fleet images rescan` does
             case _:
                 assert_never(happening)
 

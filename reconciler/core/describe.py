@@ -21,6 +21,7 @@ from reconciler.model.happenings import (
     RunEnded,
     SourceChanged,
     SourceState,
+    VulnerabilitiesFound,
 )
 from reconciler.model.manifests import ObjectId
 from reconciler.model.projection import READY
@@ -72,6 +73,8 @@ def describe(happening: Happening) -> Description:
             return Description("approval.needed", Gravity.WARNING, f"{message} (waits for the approval of {hash})")
         case BuildPutBack(ref=ref, failed=failed, message=message):
             return Description("build.put_back", Gravity.WARNING, f"{ref}: {failed} is given up; it is {message}")
+        case VulnerabilitiesFound(passed=passed, message=message):
+            return Description("vulnerabilities.found", Gravity.WARNING if passed else Gravity.ERROR, message)
         case _:
             assert_never(happening)
 

@@ -24,6 +24,7 @@ from reconciler.model.happenings import (
     RunEnded,
     SourceChanged,
     SourceState,
+    VulnerabilitiesFound,
 )
 from reconciler.model.projection import READY
 from reconciler.model.result import Ending
@@ -139,6 +140,19 @@ def _message(happening: Happening) -> Message | None:
             return _ended(happening, about)
         case ConditionChanged():
             return _condition(happening, about)
+        case ConflictFound() | ApprovalNeeded() | BuildPutBack() | PauseChanged() | VulnerabilitiesFound():
+            return _for_people(happening, text, about)
+        case RunBegan() | RunEnded() | LeaseChanged() | DriftRepaired():
+            return None
+
+
+def _for_people(
+    happening: ConflictFound | ApprovalNeeded | BuildPutBack | PauseChanged | VulnerabilitiesFound,
+    text: str,
+    about: tuple[Mapping[str, Any], ...],
+) -> Message:
+    """What somebody should look at, or did."""
+    match happening:
         case ConflictFound(id=id):
             return Message("conflict", f"{id} conflict", text, text, about=about)
         case ApprovalNeeded(hash=hash):
@@ -148,8 +162,9 @@ def _message(happening: Happening) -> Message | None:
             return Message("held", f"{ref} Held", text, f"True {said}", about=about)
         case PauseChanged(what=what, paused=paused):
             return Message("paused", f"{what} paused", text, text if paused else f"{_OFF}{what}", about=about)
-        case RunBegan() | RunEnded() | LeaseChanged() | DriftRepaired():
-            return None
+        case VulnerabilitiesFound(image=image, digest=which, ids=ids, passed=passed):
+            key = f"{passed} {' '.join(sorted(ids))}" if ids or not passed else f"{_OFF}{image}"
+            return Message("vulnerable", f"{image}@{which} vulnerable", text, key, about=about)
 
 
 def _source(happening: SourceChanged, text: str, about: tuple[Mapping[str, Any], ...]) -> Message:

@@ -198,7 +198,19 @@ class GateDefaults(Spec):
 
 
 Topic = Literal[
-    "begun", "applied", "failed", "blocked", "held", "approval", "unhealthy", "healthy", "conflict", "drift", "source", "paused"
+    "begun",
+    "applied",
+    "failed",
+    "blocked",
+    "held",
+    "approval",
+    "unhealthy",
+    "healthy",
+    "conflict",
+    "drift",
+    "source",
+    "paused",
+    "vulnerable",
 ]
 """What a notification is about."""
 SecretFile = Annotated[

@@ -150,6 +150,21 @@ class BuildPutBack:
     """What its condition Held says."""
 
 
+@dataclass(frozen=True, slots=True)
+class VulnerabilitiesFound:
+    """An image that is built has vulnerabilities that its verdict did not know of, or has none of these any more."""
+
+    image: str
+    digest: str
+    ids: tuple[str, ...]
+    """Those that are new, or matter now and did not; empty where that is over."""
+    passed: bool
+    """Whether it would pass its gate today."""
+    services: tuple[str, ...]
+    """That run it."""
+    message: str
+
+
 Happening = (
     SourceChanged
     | RunBegan
@@ -161,6 +176,7 @@ Happening = (
     | LeaseChanged
     | PauseChanged
     | BuildPutBack
+    | VulnerabilitiesFound
 )
 
 

@@ -30,6 +30,11 @@ _MEANING: Mapping[str, str] = {
     "wait": "0 healthy, 3 something failed, 4 the deadline passed",
     "doctor": "0 nothing fails, 1 something does",
     "operator install": "0 all as wanted, 1 refused before any write, 3 something failed",
+    "images rescan": "0 all would pass the gate today, 1 something would not, 3 something could not be judged",
+    "images baseline": "0 all that fails is waived, 1 something still fails, 3 something could not be judged",
+    "images database": "0 good for a verdict, 1 missing, damaged or too old, 3 not fetched",
+    "sbom search": "0 answered, 3 it is not known what is in some build",
+    "sbom diff": "0 the same packages, 1 differences",
     "schema": "0, with `--check` 1 when what is written is not what would be",
 }
 

@@ -85,6 +85,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="BLOBS/trivy",
     ),
     Setting(
+        "trivy repository",
+        "OCI repository that `fleet images database update` fetches from.",
+        Type.TEXT,
+        variable=variables.TRIVY_REPOSITORY,
+        default="Trivy's own",
+    ),
+    Setting(
         "debian mirror",
         "Where packages of Debian bases are downloaded; for security fixes its `-security` twin.",
         Type.URL,

@@ -1,5 +1,6 @@
-"""Fixtures: the real Trivy, and what it judges by."""
+"""Fixtures: the real Trivy, what it judges by, and a fleet that it judges."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.engines import trivy
 from tests.engines.cache import EngineMissing
 from tests.engines.fixtures import in_ci
+from tests.images.commands.hut import Hut
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,9 @@ def trivy_program() -> Path:
         if in_ci():
             pytest.fail(f"Trivy should be here: {missing}", pytrace=False)
         pytest.skip(f"no Trivy: {missing}")
+
+
+@pytest.fixture
+def hut(tmp_path: Path, registry_host: str, trivy_program: Path) -> Hut:
+    """The hut, nothing built yet, with registry paths of its own."""
+    return Hut.pitched(tmp_path, registry_host, trivy_program, f"hut-{uuid.uuid4().hex[:8]}")

@@ -8,7 +8,16 @@ from reconciler.core.address import content, for_github, for_slack, wants
 from reconciler.core.reach import unreachable
 from reconciler.core.telling import Message, Teller
 from reconciler.model.fleet import Notification
-from reconciler.model.happenings import ApprovalNeeded, BuildPutBack, ConflictFound, LeaseChanged, PauseChanged, SourceChanged, SourceState
+from reconciler.model.happenings import (
+    ApprovalNeeded,
+    BuildPutBack,
+    ConflictFound,
+    LeaseChanged,
+    PauseChanged,
+    SourceChanged,
+    SourceState,
+    VulnerabilitiesFound,
+)
 from reconciler.model.result import Ending
 from tests.outside.happened import COMMIT, DEPLOYMENT, NOON, WEB, began, condition, drift, ended
 
@@ -203,3 +212,16 @@ def test_a_build_that_is_put_back_is_told_once_with_the_condition_that_follows()
     assert topics(teller, condition("web", "Held", "True", "PutBack", said, before="")) == []
     assert topics(teller, condition("web", "Held", "False", "NotHeld")) == ["held"]
     assert topics(teller, put_back) == ["held"]
+
+
+def test_vulnerabilities_are_told_again_only_when_they_are_others_or_were_gone():
+    def found(*ids: str, passed: bool = False) -> VulnerabilitiesFound:
+        return VulnerabilitiesFound("web", "sha256:1", ids, passed, (), f"web has {len(ids)}")
+
+    teller = Teller()
+    assert topics(teller, found(passed=True)) == []
+    assert topics(teller, found("CVE-1", "CVE-2")) == ["vulnerable"]
+    assert topics(teller, found("CVE-2", "CVE-1")) == []
+    assert topics(teller, found("CVE-1")) == ["vulnerable"]
+    assert topics(teller, found(passed=True)) == ["vulnerable"]
+    assert topics(teller, found("CVE-1")) == ["vulnerable"]

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Any
 
+from pipelines.adapters.layouts.content import content
 from pipelines.adapters.layouts.indexes import Indexes
 from pipelines.adapters.layouts.packing import in_thread, pack, stored
 from pipelines.adapters.layouts.store import Store
@@ -92,6 +93,13 @@ class Layouts:
         """Write an image as a layout folder, in place of what is at `into`; what `repository` alone has of it is fetched. Its descriptor."""
         await self._have(repository, image.manifest.layers)
         return await asyncio.to_thread(self._write, image, Path(into))
+
+    async def read(self, image: Image, path: str) -> bytes | None:
+        """A file of an image by its path from the root, without links; None where none is. The blobs of its layers must be here.
+
+        Raises BuildFailed.
+        """
+        return await in_thread(lambda _: content(self.store, self._indexes, image.manifest.layers, path))
 
     def blob(self, found: Descriptor) -> AsyncIterator[bytes]:
         """The bytes of a blob that is here."""

@@ -13,6 +13,8 @@ TRIVY = "aquasecurity:trivy:"
 IMAGE = "fleetwright:image"
 """Property of a component: the image of the hierarchy that brought it."""
 
+REVISION = "fleetwright:revision"
+"""Property of the image itself: the commit that it was built from."""
 LAYER = "fleetwright:layer"
 """Property of the image itself, one a layer, lowest first: its diff_id and the image that brought it."""
 
@@ -62,6 +64,26 @@ def owners(data: bytes) -> dict[str, str]:
     root = (load(data).get("metadata") or {}).get("component") or {}
     said = [str(one.get("value", "")) for one in root.get("properties") or () if isinstance(one, dict) and one.get("name") == LAYER]
     return dict(one.partition(" ")[::2] for one in said)
+
+
+def brought(data: bytes) -> dict[str, str]:
+    """By diff_id: the image that brought it, as far as packages say, in no order. Raises NotABom."""
+    known = map(properties, load(data).get("components") or ())
+    return {layer: one[IMAGE] for one in known if IMAGE in one and (layer := one.get(f"{TRIVY}LayerDiffID", ""))}
+
+
+def revision(data: bytes) -> str:
+    """The commit that the image was built from; empty where it does not say. Raises NotABom."""
+    root = (load(data).get("metadata") or {}).get("component") or {}
+    return properties(root).get(REVISION, "")
+
+
+def tool(data: bytes) -> str:
+    """What made it: `trivy 0.76.0`, its name alone, or empty where it does not say. Raises NotABom."""
+    tools = (load(data).get("metadata") or {}).get("tools") or {}
+    listed = tools.get("components") if isinstance(tools, dict) else tools
+    first = next((one for one in listed or () if isinstance(one, dict)), {})
+    return f"{first.get('name') or ''} {first.get('version') or ''}".strip()
 
 
 def components(data: bytes) -> tuple[Component, ...]:

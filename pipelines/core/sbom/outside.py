@@ -8,12 +8,11 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from pipelines.core.sbom.bom import load
+from pipelines.core.sbom.bom import REVISION, load
 from pipelines.model.oci import Pinned
 from reconciler.model.canonical import dumps
 
 SCHEMA = "http://cyclonedx.org/schema/bom-1.7.schema.json"
-REVISION = "fleetwright:revision"
 
 License = Callable[[str], Mapping[str, Any]]
 """A licence's name as CycloneDX has it: by its SPDX id, as an expression, or as a name."""

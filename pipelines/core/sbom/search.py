@@ -36,13 +36,14 @@ def record(component: Component) -> ComponentRecord:
     return ComponentRecord(component.ecosystem, component.name, component.version, component.source, component.purl, component.image)
 
 
-def tell_hits(hits: Iterable[Hit]) -> Iterator[str]:
-    """For each image: what it carries and who brought that, its commit, verdict, since when, and what runs it."""
+def tell_hits(hits: Iterable[Hit], tags: Mapping[str, str] | None = None) -> Iterator[str]:
+    """For each image: what it carries and who brought that, its commit, verdict, since when, and what runs it. `tags`: by digest."""
     for hit in hits:
         image = hit.image
         runs = f"runs in {', '.join(hit.services)}" if hit.services else "nothing runs it"
         since = image.since.date().isoformat()
-        yield f"{image.image} {image.digest[:19]} of {visible(image.revision, 40)}, {visible(image.verdict, 60)}, since {since}: {runs}"
+        name = f"{image.image}:{tag}" if (tag := (tags or {}).get(image.digest)) else image.image
+        yield f"{name} {image.digest[:19]} of {visible(image.revision, 40)}, {visible(image.verdict, 60)}, since {since}: {runs}"
         for one in hit.components:
             owner = f", from {one.brought_by}" if one.brought_by not in ("", image.image) else ""
             yield f"  {one.ecosystem} {visible(one.name, 100)} {visible(one.version, 60)}{owner}"

@@ -15,11 +15,12 @@ from pipelines.core.predicate import predicate
 from pipelines.core.provenance import Dependency, Provenance, provenance_statement
 from pipelines.core.report import Unreadable, read_report
 from pipelines.core.sbom.bom import NotABom
-from pipelines.core.sbom.canonical import PATH, canonical
+from pipelines.core.sbom.canonical import PATH
 from pipelines.core.sbom.outside import About
 from pipelines.core.sbom.outside import outside as beside
 from pipelines.core.tally import digest_of
 from pipelines.flow.build import papers
+from pipelines.flow.build.describe import Described, describe
 from pipelines.flow.build.outfit import Outfit, Wish
 from pipelines.flow.build.starts import Starts
 from pipelines.flow.cache import Hit, look_up, settle, take
@@ -123,21 +124,21 @@ class Single:
                 made = (await mirror(outfit.registry, start, shelf, alone)).pinned
                 await outfit.images.write(image, start.repository, layout)
                 phase("describe")
-                inside = canonical(await outfit.scanner.inventory(layout), name, task.owners)
+                described = await describe(outfit, name, image, layout, task.owners)
             else:
-                image, inside = await self._assembled(task, start, phase)
+                image, described = await self._assembled(task, start, phase)
                 phase("push")
                 parents = (start.repository,)
                 made = (await publish(outfit.registry, Package(documents(image).manifest, outfit.images.blob), shelf, parents)).pinned
         settled = await settle(outfit.registry, made, shelf, task.key)
         if not settled.is_ours and (found := await papers.find(outfit.registry, settled.pinned, CYCLONEDX)):
             return Shelved(settled.pinned, found[0], is_new=False)
-        described = self._beside(task, inside, settled.pinned, began)
+        whole = self._beside(task, described, settled.pinned, began)
         origin = provenance_statement(settled.pinned, self._provenance(task, start, began))
-        await papers.put(outfit.registry, settled.pinned, [papers.sbom(described), papers.statement(origin, PROVENANCE)])
-        return Shelved(settled.pinned, described, is_new=True)
+        await papers.put(outfit.registry, settled.pinned, [papers.sbom(whole), papers.statement(origin, PROVENANCE)])
+        return Shelved(settled.pinned, whole, is_new=True)
 
-    async def _assembled(self, task: Task, start: Pinned, phase: _Phase) -> tuple[Image, bytes]:
+    async def _assembled(self, task: Task, start: Pinned, phase: _Phase) -> tuple[Image, Described]:
         """The image with its SBOM inside, and the SBOM."""
         outfit, name, recipe = self._outfit, task.target.name, task.recipe
         with outfit.desk.scratch(name) as folder, outfit.desk.context(_items(recipe.files), SOURCE_DATE) as context:
@@ -158,9 +159,8 @@ class Single:
                 phase("try")
                 await outfit.builder.run(layout, command, lambda line: outfit.watcher.line(name, line))
             phase("describe")
-            owners = {**dict.fromkeys(image.config.diff_ids, name), **task.owners}
-            inside = canonical(await outfit.scanner.inventory(layout), name, owners)
-            return await outfit.images.with_file(image, PATH, inside, SOURCE_DATE), inside
+            described = await describe(outfit, name, image, layout, task.owners)
+            return await outfit.images.with_file(image, PATH, described.sbom, SOURCE_DATE), described
 
     def _pinned_text(self, task: Task, start: Pinned) -> str:
         """The Dockerfile with everything from elsewhere by digest."""
@@ -175,11 +175,10 @@ class Single:
                 digests[mention.image] = f"{name}@{digest}"
         return pin(file, task.recipe.args, digests)
 
-    def _beside(self, task: Task, inside: bytes, pinned: Pinned, began: datetime) -> bytes:
-        scanner = "trivy"
+    def _beside(self, task: Task, described: Described, pinned: Pinned, began: datetime) -> bytes:
         made = began.strftime("%Y-%m-%dT%H:%M:%SZ")
-        about = About(task.target.name, pinned, self._wish.revision, made, scanner, task.ancestors)
-        whole = beside(inside, about, self._outfit.bills.license)
+        about = About(task.target.name, pinned, self._wish.revision, made, described.scanner, task.ancestors)
+        whole = beside(described.sbom, about, self._outfit.bills.license)
         self._outfit.bills.check(whole)
         return whole
 

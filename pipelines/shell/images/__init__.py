@@ -13,6 +13,10 @@ COMMANDS: dict[str, str] = {
     "matrix": "write what is to be built as waves of a GitHub matrix",
     "refresh": "take in distributions' fixes and moved bases",
     "audit": "say what an image's code will ask for and not find",
+    "waive": "let one vulnerability pass for a while",
+    "baseline": "waive what fails today and has no fix",
+    "rescan": "judge what is built and what runs by what is known today",
+    "database": "how old the database of vulnerabilities is, or fetch it anew",
     "list": "show the images: their builds, keys and verdicts",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""

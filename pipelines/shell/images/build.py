@@ -104,7 +104,7 @@ def shown(found: Matter, done: Done, output: str) -> None:
         for text in more(outcome, found.heirs()):
             aside(f"{name}:{text}" if not text.startswith("  |") else text)
     if output == "json":
-        lock, _ = found.workspace.lock(found.where)
+        lock = found.lock_now()
         tags = {name: builds.current.tag for name, builds in lock.images.items()}
         click.echo(
             orjson.dumps([as_json(name, one, tags.get(name, "")) for name, one in done.outcomes.items()], option=orjson.OPT_INDENT_2)

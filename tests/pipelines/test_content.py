@@ -1,0 +1,51 @@
+"""One file of an image, out of the layer that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipelines.adapters.layouts import Layouts, Store
+from pipelines.adapters.memory import MemoryRegistry
+from pipelines.core.config import Image, empty
+from pipelines.ports import BuildFailed, Made
+from tests.images.layouts import tar
+
+FILE = "var/lib/dpkg/status"
+BELOW = {FILE: b"below\n", "etc/x": b"x\n"}
+CASES = {
+    "the layer below": ([BELOW, {"etc/y": b"y\n"}], b"below\n"),
+    "the layer above": ([BELOW, {FILE: b"above\n"}], b"above\n"),
+    "a layer that takes it away": ([BELOW, {"var/lib/dpkg/.wh.status": b""}], None),
+    "a layer that takes its folder away": ([BELOW, {"var/.wh.lib": b""}], None),
+    "nothing": ([{"etc/x": b"x\n"}], None),
+}
+
+
+async def image(layouts: Layouts, folder: Path, layers: Sequence[dict[str, bytes]]) -> Image:
+    made = empty("linux/amd64")
+    for number, files in enumerate(layers):
+        changes = folder / f"{number}.tar"
+        changes.write_bytes(tar(files))
+        made = await layouts.extend(made, None, Made(changes, {}), 0)
+    return made
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_the_highest_layer_that_says_something_decides(name: str, tmp_path: Path) -> None:
+    layers, found = CASES[name]
+    layouts = Layouts(Store(tmp_path / "store"), MemoryRegistry())
+    assert await layouts.read(await image(layouts, tmp_path, layers), FILE) == found
+
+
+async def test_a_layer_that_has_not_what_its_index_says_is_no_answer(tmp_path: Path) -> None:
+    layouts = Layouts(Store(tmp_path / "store"), MemoryRegistry())
+    made = await image(layouts, tmp_path, [BELOW])
+    other = await image(layouts, tmp_path, [{"etc/x": b"x\n"}])
+    blob = layouts.store.path(made.manifest.layers[0].digest)
+    blob.chmod(0o644)
+    blob.write_bytes(layouts.store.path(other.manifest.layers[0].digest).read_bytes())
+    with pytest.raises(BuildFailed, match="not in the layer"):
+        await layouts.read(made, FILE)
