@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {
     "plan": "say what would be built, and why",
     "build": "build what changed, judge it, write the lock",
     "list": "show the images: their builds, keys and verdicts",
+    "lineage": "draw which image starts from which, and what runs it",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""
 
