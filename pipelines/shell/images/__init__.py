@@ -11,6 +11,10 @@ COMMANDS: dict[str, str] = {
     "build": "build what changed, judge it, write the lock",
     "list": "show the images: their builds, keys and verdicts",
     "lineage": "draw which image starts from which, and what runs it",
+    "sign": "sign what the lock names",
+    "publish": "sign what the lock names, and put its tags",
+    "verify": "check what the lock names: signature, verdict, SBOM",
+    "keys": "make keys that sign images",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""
 

@@ -108,6 +108,13 @@ class Repository:
         except (GitFailed, GitMissing):
             return False
 
+    def would_ignore(self, path: str) -> bool:
+        """Whether git is told to keep no versions of a file that is not there yet."""
+        try:
+            return bool(self._git.read("check-ignore", "-z", "--", path))
+        except (GitFailed, GitMissing):
+            return False
+
     def ignored(self, folders: Iterable[str]) -> frozenset[str]:
         """Files of these folders that git is told to keep no versions of."""
         try:
