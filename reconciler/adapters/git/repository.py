@@ -111,7 +111,8 @@ class Repository:
     def would_ignore(self, path: str) -> bool:
         """Whether git is told to keep no versions of a file that is not there yet."""
         try:
-            return bool(self._git.read("check-ignore", "-z", "--", path))
+            # It takes no patterns anyway, and refuses to be told that it should not.
+            return bool(self._git.read("--no-literal-pathspecs", "check-ignore", "--", path))
         except (GitFailed, GitMissing):
             return False
 
