@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-from reconciler.flow.witnessed import nobody
-from reconciler.model.graph import Graph
-from reconciler.ports import Witness
+if TYPE_CHECKING:  # every command names a witness, and few call it
+    from reconciler.model.graph import Graph
+    from reconciler.ports import Witness
 
 _CALLED: list[str] = []
 
@@ -18,7 +19,11 @@ def call(module: str) -> None:
 
 def witness() -> Witness:
     """Whoever was called; else the one that vouches for nothing."""
-    return _called if _CALLED else nobody
+    if _CALLED:
+        return _called
+    from reconciler.flow.witnessed import nobody
+
+    return nobody
 
 
 async def _called(graph: Graph) -> Graph:
