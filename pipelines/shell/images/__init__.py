@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "publish": "sign what the lock names, and put its tags",
     "verify": "check what the lock names: signature, verdict, SBOM",
     "keys": "make keys that sign images",
+    "merge-lock": "merge locks, as git's merge driver",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""
 
@@ -30,7 +31,7 @@ class Images(click.Group):
         """The command, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"pipelines.shell.images.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"pipelines.shell.images.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

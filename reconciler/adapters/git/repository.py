@@ -128,6 +128,14 @@ class Repository:
         """All files of these folders at a commit, with their bytes. Raises SourceUnavailable."""
         return listing.packed(self._git, self.resolve(revision or "HEAD"), tuple(folders))
 
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Set these in the configuration of this clone. Raises SourceUnavailable."""
+        try:
+            for name, value in settings.items():
+                self._git.write("config", "--local", name, value)
+        except GitFailed as fault:
+            raise SourceUnavailable(f"git could not be configured: {fault}", "run it in a clone that you may write to") from None
+
     def author(self) -> str:
         """The name that git signs commits here with; empty where it knows none."""
         try:
