@@ -14,6 +14,8 @@ COMMANDS: dict[str, str] = {
     "sign": "sign what the lock names",
     "publish": "sign what the lock names, and put its tags",
     "verify": "check what the lock names: signature, verdict, SBOM",
+    "retag": "put one more tag on a build",
+    "promote": "bring builds from one environment to another, as they are",
     "keys": "make keys that sign images",
     "merge-lock": "merge locks, as git's merge driver",
 }
