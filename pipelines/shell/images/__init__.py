@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "verify": "check what the lock names: signature, verdict, SBOM",
     "retag": "put one more tag on a build",
     "promote": "bring builds from one environment to another, as they are",
+    "prev": "show what images go back to; record what runs today",
     "keys": "make keys that sign images",
     "merge-lock": "merge locks, as git's merge driver",
 }
