@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "promote": "bring builds from one environment to another, as they are",
     "prev": "show what images go back to; record what runs today",
     "keys": "make keys that sign images",
+    "gc": "take out of the registries what nobody needs",
     "merge-lock": "merge locks, as git's merge driver",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""

@@ -12,6 +12,7 @@ from pipelines.core.survey import Runs, entered, runs, tag_for, workloads
 from pipelines.core.uses import uses
 from pipelines.flow.carry import carry
 from pipelines.flow.each import each
+from pipelines.flow.reading import read_document
 from pipelines.model.oci import Pinned
 from pipelines.model.reference import Reference
 from pipelines.ports import Registry, RegistryFault
@@ -164,8 +165,8 @@ async def _copied(found: Stock, entries: Iterable[_Entry], stop: Stop) -> tuple[
         try:
             if one.source.repository != home:
                 await carry(registry, Pinned(one.source.repository, one.build.digest), home)
-            elif await registry.head(home, one.build.digest) is None:
-                raise RegistryFault(f"{home}@{one.build.digest} is not there", "it runs, and could not be pulled again", status=404)
+            else:
+                await read_document(registry, home, one.build.digest)
         except RegistryFault as fault:
             aside(f"error: {one.image}: {fault}" + (f"\nhelp: {fault.fix}" if fault.fix else ""))
             failed.append(one)

@@ -128,6 +128,13 @@ class Repository:
         """All files of these folders at a commit, with their bytes. Raises SourceUnavailable."""
         return listing.packed(self._git, self.resolve(revision or "HEAD"), tuple(folders))
 
+    def is_shallow(self) -> bool:
+        """Whether commits of the past are missing here. Raises SourceUnavailable."""
+        try:
+            return self._git.read("rev-parse", "--is-shallow-repository").strip() != b"false"
+        except GitFailed as fault:
+            raise SourceUnavailable(f"git does not say whether history is whole: {fault}", "run it in a clone") from None
+
     def configure(self, settings: Mapping[str, str]) -> None:
         """Set these in the configuration of this clone. Raises SourceUnavailable."""
         try:
