@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "build": "build what changed, judge it, write the lock",
     "list": "show the images: their builds, keys and verdicts",
     "lineage": "draw which image starts from which, and what runs it",
+    "explain": "tell what a build is, why it passed, where it runs",
     "sign": "sign what the lock names",
     "publish": "sign what the lock names, and put its tags",
     "verify": "check what the lock names: signature, verdict, SBOM",
