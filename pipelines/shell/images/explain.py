@@ -98,7 +98,7 @@ def _lines(places: tuple[Whereabouts, ...], told: Story, checked: Verification |
     if told.claim is not None:
         yield from _judged(told.claim, told.verdict)
     if checked is not None:
-        yield f"  signed   it {sentence(checked)[0]}"
+        yield f"  checked  it {sentence(checked)[0]}"
     if one.build.bad:
         yield "  marked   bad: it never comes back as prev"
     yield from (f"  open     {visible(text, 500)}" for text in told.open)

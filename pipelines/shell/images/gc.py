@@ -20,6 +20,7 @@ from pipelines.shell.images.list import short
 from pipelines.shell.matter import Matter
 from pipelines.shell.needed import Gathered, gathered, run_by
 from reconciler.flow.fan import Stop
+from reconciler.model.fleet import Environment
 from reconciler.ports import Unreachable
 from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
@@ -38,9 +39,10 @@ from reconciler.shell.workspace import open_workspace
 )
 @click.option("--undated", is_flag=True, help="Let go of what has no date that anybody knows, too: builds that failed their gate.")
 @click.option("--blind", is_flag=True, help="Go on although a target did not say what it runs.")
+@click.option("--env", metavar="NAME", help="Clean only where this environment has its images; what others need stays all the same.")
 @output_option("text", "json")
 @repository_option
-def command(yes: bool, age: int, history: int, undated: bool, blind: bool, output: str, repo: Path | None) -> None:
+def command(yes: bool, age: int, history: int, undated: bool, blind: bool, env: str | None, output: str, repo: Path | None) -> None:
     """Take out of REGISTRY/NAME and CACHE/NAME what nobody needs any more; shown only, unless --yes is given.
 
     What stays: whatever a lock of any environment names, now or in the last days of git history; what holds name; what runs in a target; the
@@ -48,10 +50,14 @@ def command(yes: bool, age: int, history: int, undated: bool, blind: bool, outpu
     did not put; what is young. When any list cannot be read whole, nothing goes. ghcr.io is cleaned through GitHub's packages API.
 
     \b
-    Example: fleet images gc --age 60
+    Example: fleet images gc --env production --age 60
     """
     workspace = open_workspace(repo)
     found, matters = gathered(workspace, repo, history)
+    if env is not None:
+        where = workspace.environment(env)
+        found.places = {place: known for place, known in found.places.items() if _is_of(place, where)}
+        matters = tuple(one for one in matters if any(_is_of(place, one.where) for place in found.places))
     swept, failed, gone = run(
         lambda stop: _swept(found, matters, Terms(workspace.today, age, undated, found.dates), stop, yes=yes, blind=blind)
     )
@@ -65,6 +71,10 @@ def command(yes: bool, age: int, history: int, undated: bool, blind: bool, outpu
             click.echo("Nothing was deleted. --yes does it.")
     if failed is not None:
         raise Refusal(f"it ended early: {failed}", failed.fix, Exit.PARTLY)
+
+
+def _is_of(place: Repository, where: Environment) -> bool:
+    return str(place).startswith((f"{where.registry}/", f"{where.cache}/"))
 
 
 async def _swept(

@@ -58,7 +58,7 @@ def test_it_tells_from_which_commit_by_whom_why_it_passed_and_where_it_runs(scen
     assert told["by"] == "https://ci.example/acme/fleet/images.yml, https://ci.example/runs/7"
     assert told["gate"] == "passed on 2026-11-20 by trivy 0.76.0, database of 2026-11-20T06:00:00Z (1 waived)"
     assert told["waived"] == "CVE-2026-1 in base by ana until 2026-12-31: not\\x1b[31m reachable"
-    assert told["signed"].startswith("it is signed by release-0")
+    assert told["checked"].startswith("it is signed by release-0")
     assert told["test"] == "current; run by platform/own"
 
 

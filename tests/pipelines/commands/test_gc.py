@@ -15,7 +15,8 @@ from pipelines.model.oci import Descriptor, ImageIndex, Repository
 from pipelines.ports import Denied, RegistryFault
 from pipelines.shell import equipment
 from reconciler.adapters.memory import MemoryCluster, MemoryStore
-from reconciler.model.lock import Build
+from reconciler.core.locking import write_lock
+from reconciler.model.lock import Build, Builds, Lock
 from reconciler.ports import Unreachable
 from reconciler.shell import targets
 from tests.fleets import service
@@ -256,3 +257,17 @@ def test_bytes_are_those_that_nothing_else_has(scene):
 def _blobs(body: bytes) -> list[str]:
     value = json.loads(body)
     return [one["digest"] for one in (value["config"], *value["layers"])] if "layers" in value else []
+
+
+def test_one_environment_can_be_cleaned_alone_and_what_others_need_stays(scene, monkeypatch):
+    fleet = (scene.root / "fleet.yaml").read_text()
+    live = "  environments:\n    live:\n      target: {memory: {}}\n      registry: ghcr.io/acme\n      lock: live.lock\n"
+    scene.write("fleet.yaml", fleet.replace("  environments:\n", live))
+    needed, gone = old(scene, "base", "v1"), old(scene, "base", "v2")
+    scene.write("live.lock", write_lock(Lock({"base": Builds(needed, (needed,))})))
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    result = scene.images("gc")
+    assert (result.exit_code, "GITHUB_TOKEN" in result.stderr) == (2, True)
+    found = gc(scene, "--env", "test")
+    assert found["kept"][needed.digest] == "live.lock"
+    assert gone.digest in found["drops"]
