@@ -37,8 +37,9 @@ def main() -> None:
 
 def stand_above() -> None:
     """What this layer adds to the one below besides commands."""
-    from reconciler.shell import above
+    from reconciler.shell import above, witness
 
+    witness.call("pipelines.shell.witness")
     above.add(checks=["pipelines.shell.contexts:findings"], codes=["pipelines.core.dockerfile.codes:CODES"])
 
 

@@ -17,6 +17,7 @@ from pipelines.model.context import ContextItem
 from pipelines.model.debian import Resolved, Selection
 from pipelines.model.oci import Descriptor, Document, Pinned, Repository
 from pipelines.model.outcome import Outcome
+from pipelines.model.stored import Version
 from reconciler.model.value import dataclass
 
 
@@ -302,6 +303,19 @@ class Desk(Protocol):
 
     def scratch(self, name: str) -> AbstractContextManager[PurePath]:
         """An empty folder, for as long as it is needed."""
+
+
+class Storeroom(Protocol):
+    """Lists and removes what a repository of a registry holds."""
+
+    async def versions(self, repository: Repository) -> tuple[Version, ...]:
+        """All of it, as far as it can be listed. None for a repository that is not there; raises RegistryFault for a list that is not whole."""
+
+    async def remove(self, repository: Repository, version: Version) -> None:
+        """Remove a manifest and its tags, unless it has other tags by now than when it was listed. Raises RegistryFault."""
+
+    async def close(self) -> None:
+        """Close its connections."""
 
 
 class Watcher(Protocol):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # whoever only reads files, as lint does, needs the faults of
     from reconciler.model.documents import SourceTree
     from reconciler.model.findings import Finding
     from reconciler.model.fleet import Notification, Verify
+    from reconciler.model.graph import Graph
     from reconciler.model.happenings import Happening
     from reconciler.model.manifests import Body, ObjectId, Observed
     from reconciler.model.plan import Plan
@@ -48,6 +49,7 @@ __all__ = [
     "Unreachable",
     "Unverified",
     "Upstream",
+    "Witness",
     "whole",
 ]
 
@@ -139,6 +141,16 @@ class Cluster(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class Witness(Protocol):
+    """Knows whether builds are what was signed and judged."""
+
+    async def __call__(self, graph: Graph) -> Graph:
+        """The graph of an environment that demands signatures, with only the choices that verify, and what is to be said of the others.
+
+        Never raises for what a registry does: no answer is no signature.
+        """
 
 
 class Clock(Protocol):

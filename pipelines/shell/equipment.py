@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.ports import Bases, Builder, NoVerdict, Registry, Scanner
+from pipelines.ports import Bases, Builder, NoVerdict, Registry, Scanner, Storeroom
 from reconciler.ports import Components
 from reconciler.shell import variables
 from reconciler.shell.aside import aside
@@ -164,7 +164,17 @@ def cores() -> int:
     return max(1, min(4, (os.cpu_count() or 2) // 2 + 1))
 
 
-async def closed(*things: Registry | Builder) -> None:
+def github_packages() -> Storeroom:
+    """What ghcr.io holds, as whoever GITHUB_TOKEN says we are."""
+    from pipelines.adapters.github_packages import API, GithubPackages
+
+    token = os.environ.get("GITHUB_TOKEN", "")
+    if not token:
+        raise Refusal("ghcr.io is cleaned through GitHub's packages API, and there is no GITHUB_TOKEN", "set it", Exit.USAGE)
+    return GithubPackages(token, os.environ.get("GITHUB_API_URL") or API)
+
+
+async def closed(*things: Registry | Builder | Storeroom) -> None:
     """Close what has to be closed; what does not want to is given up after a while."""
     for thing in things:
         try:

@@ -17,12 +17,14 @@ from reconciler.core.world import Options
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import Stop
 from reconciler.flow.planning import EnvironmentMoved, Planned, make_plan
+from reconciler.flow.witnessed import witnessed
 from reconciler.kinds import KINDS
 from reconciler.model.graph import Graph
 from reconciler.ports import Cluster, Unreachable
 from reconciler.shell.exits import Exit
 from reconciler.shell.refusal import Refusal, refused_by
 from reconciler.shell.targets import connected
+from reconciler.shell.witness import witness
 
 T = TypeVar("T")
 
@@ -40,7 +42,8 @@ class Session:
         """The plan against what is live, with what dry-runs found equal remembered between commands."""
         path = self.root / ".fleet" / "cache" / f"equal-{self.graph.environment.id}"
         equality = Equality(_remembered(path))
-        planned = await make_plan(self.cluster, self.graph, KINDS, self.revision, options, equality)
+        graph = await witnessed(self.graph, witness())
+        planned = await make_plan(self.cluster, graph, KINDS, self.revision, options, equality)
         _remember(path, equality)
         return planned
 

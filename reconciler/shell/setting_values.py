@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.model.fleet import EnvironmentSpec, Fleet, FleetSpec
 from reconciler.model.value import dataclass
 from reconciler.shell import variables
-from reconciler.shell.settings import SETTINGS, Scope, Setting, attribute, default_of, text_of
+from reconciler.shell.settings import SETTINGS, Scope, Setting, Type, attribute, default_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def _value(setting: Setting, fleet: Fleet, environ: Mapping[str, str], flags: Ma
     if setting.flag and (given := flags.get(setting.flag)):
         return Value(setting, given, f"flag {setting.flag}")
     if setting.variable and (given := environ.get(setting.variable)):
-        return Value(setting, given, f"variable {setting.variable}")
+        return Value(setting, "(set)" if setting.type is Type.SECRET else given, f"variable {setting.variable}")
     if setting.key and fleet.spec is not None:
         return _from_file(setting, fleet, fleet.spec, chosen)
     return Value(setting, default_of(setting), "default")

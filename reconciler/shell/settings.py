@@ -25,6 +25,8 @@ class Type(StrEnum):
     NUMBER = "whole number"
     SWITCH = "true or false"
     DURATION = "duration"
+    SECRET = "secret"  # noqa: S105  what it is called
+    """Never shown."""
 
 
 class Scope(StrEnum):
@@ -97,6 +99,18 @@ SETTINGS: tuple[Setting, ...] = (
         Type.URL,
         variable=variables.DEBIAN_MIRROR,
         default="http://deb.debian.org/debian",
+    ),
+    Setting(
+        "signing key",
+        "The private key that signs images: a file, or the PEM itself; `--key FILE` counts before it.",
+        Type.SECRET,
+        variable=variables.SIGNING_KEY,
+    ),
+    Setting(
+        "signing passphrase",
+        "What unlocks the signing key; on a terminal it is asked for.",
+        Type.SECRET,
+        variable=variables.SIGNING_PASSPHRASE,
     ),
     Setting("registry", "Registry and path that images are pushed to and pulled from.", Type.TEXT, key="registry", scope=Scope.BOTH),
     Setting("cache", "Registry path of cached builds.", Type.TEXT, key="cache", scope=Scope.BOTH, default="REGISTRY/cache"),

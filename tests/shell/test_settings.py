@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.shell.cli import COMMANDS
 from reconciler.shell.exits import Exit
-from reconciler.shell.settings import OTHERS, SETTINGS
+from reconciler.shell.settings import OTHERS, SETTINGS, Type
 from reconciler.shell.variables import ALL, TESTS, refuse_unknown
 from tests.shell.fleet_commands import ROOT, fleet
 
@@ -71,6 +71,14 @@ def test_an_unknown_variable_is_refused(repository, name, fix):
 @pytest.mark.parametrize("command", ["lint", "explain", "graph"])
 def test_every_command_refuses_an_unknown_variable(repository, command):
     assert fleet(command, cwd=repository, FLEET_ENVV="x").exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("setting", [one for one in SETTINGS if one.type is Type.SECRET], ids=lambda one: one.name)
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_secret_is_never_shown(repository, setting, output):
+    result = fleet("config", "show", "--origin", "-o", output, cwd=repository, **{setting.variable: "s3cret\ns3cret"})
+    assert "s3cret" not in result.output
+    assert "(set)" in result.output
 
 
 def test_variables_are_those_of_the_inventory():

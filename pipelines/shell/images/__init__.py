@@ -18,6 +18,17 @@ COMMANDS: dict[str, str] = {
     "rescan": "judge what is built and what runs by what is known today",
     "database": "how old the database of vulnerabilities is, or fetch it anew",
     "list": "show the images: their builds, keys and verdicts",
+    "lineage": "draw which image starts from which, and what runs it",
+    "explain": "tell what a build is, why it passed, where it runs",
+    "sign": "sign what the lock names",
+    "publish": "sign what the lock names, and put its tags",
+    "verify": "check what the lock names: signature, verdict, SBOM",
+    "retag": "put one more tag on a build",
+    "promote": "bring builds from one environment to another, as they are",
+    "prev": "show what images go back to; record what runs today",
+    "keys": "make keys that sign images",
+    "gc": "take out of the registries what nobody needs",
+    "merge-lock": "merge locks, as git's merge driver",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""
 
@@ -33,7 +44,7 @@ class Images(click.Group):
         """The command, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"pipelines.shell.images.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"pipelines.shell.images.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -108,6 +108,14 @@ class Repository:
         except (GitFailed, GitMissing):
             return False
 
+    def would_ignore(self, path: str) -> bool:
+        """Whether git is told to keep no versions of a file that is not there yet."""
+        try:
+            # It takes no patterns anyway, and refuses to be told that it should not.
+            return bool(self._git.read("--no-literal-pathspecs", "check-ignore", "--", path))
+        except (GitFailed, GitMissing):
+            return False
+
     def ignored(self, folders: Iterable[str]) -> frozenset[str]:
         """Files of these folders that git is told to keep no versions of."""
         try:
@@ -119,6 +127,21 @@ class Repository:
     def contexts(self, folders: Iterable[str], revision: str | None = None) -> Mapping[str, Packed]:
         """All files of these folders at a commit, with their bytes. Raises SourceUnavailable."""
         return listing.packed(self._git, self.resolve(revision or "HEAD"), tuple(folders))
+
+    def is_shallow(self) -> bool:
+        """Whether commits of the past are missing here. Raises SourceUnavailable."""
+        try:
+            return self._git.read("rev-parse", "--is-shallow-repository").strip() != b"false"
+        except GitFailed as fault:
+            raise SourceUnavailable(f"git does not say whether history is whole: {fault}", "run it in a clone") from None
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Set these in the configuration of this clone. Raises SourceUnavailable."""
+        try:
+            for name, value in settings.items():
+                self._git.write("config", "--local", name, value)
+        except GitFailed as fault:
+            raise SourceUnavailable(f"git could not be configured: {fault}", "run it in a clone that you may write to") from None
 
     def author(self) -> str:
         """The name that git signs commits here with; empty where it knows none."""

@@ -11,7 +11,8 @@ from reconciler.core.environment import environment
 from reconciler.core.layout import ROOT
 from reconciler.core.locking import read_lock
 from reconciler.core.policy import policy
-from reconciler.core.render import render
+from reconciler.core.render import ordered as ordered_manifests
+from reconciler.core.render import render, render_some
 from reconciler.core.resolve import resolve
 from reconciler.core.understand import Understanding, understand
 from reconciler.model.documents import SourceTree
@@ -72,6 +73,15 @@ def desire(source: Source, revision: str, name: str, kinds: tuple[Kind, ...], to
     fleet = replace(stood_in.fleet, broken=graph.fleet.broken, findings=graph.fleet.findings)
     kept = replace(stood_in, fleet=fleet, resources=resources, kept=graph.kept, findings=graph.findings)
     return Desire(revision, kept, manifests, lasting)
+
+
+def seen_by(desire: Desire, graph: Graph, kinds: tuple[Kind, ...]) -> Desire:
+    """The same commit with the graph of a witness: only what has another choice is rendered again."""
+    if graph is desire.graph:
+        return desire
+    changed = {ref for ref, choice in graph.choices.items() if choice != desire.graph.choices.get(ref) and ref in graph.resources}
+    others = (manifest for manifest in desire.manifests if manifest.owner not in changed)
+    return replace(desire, graph=graph, manifests=ordered_manifests((*others, *render_some(graph, kinds, changed))))
 
 
 def as_before(desire: Desire, before: Desire | None) -> Desire:

@@ -15,12 +15,13 @@ from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.operator.beat import Beat
 from reconciler.flow.operator.chronicle import Chronicle
-from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, as_before, desire
+from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, as_before, desire, seen_by
 from reconciler.flow.operator.following import Following
 from reconciler.flow.operator.leader import Leader
 from reconciler.flow.operator.scribe import Scribe
 from reconciler.flow.operator.state import Outfit, State
 from reconciler.flow.operator.together import first_of, together
+from reconciler.flow.witnessed import is_open, witnessed
 from reconciler.model.graph import Held, Unverified
 from reconciler.model.happenings import LeaseChanged, Vitals
 from reconciler.model.manifests import ENVIRONMENT_LABEL, Body, ObjectId, Observed
@@ -50,6 +51,8 @@ class Operator:
         self._standby = False
         self._said = ""
         self._last: Desire | None = None
+        self._declared: Desire | None = None
+        """As git has it, while something of it does not verify."""
 
     def wake(self, because: str) -> None:
         """Somebody asks for a look at the source and a pass: a webhook, an annotation, a person."""
@@ -210,11 +213,22 @@ class Operator:
                 read = await asyncio.to_thread(
                     desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, self.state.lasting
                 )
-                read = as_before(read, state.desire)
-                state.desire, state.read_on, self._last = read, today, read
+                await self._witness(read)
+                state.read_on = today
                 self._chronicle.last(read.lasting)
                 outfit.read(read)
+            elif self._declared is not None:  # a signature may have come, or the registry be back
+                await self._witness(self._declared, again=state.desire)
+            assert state.desire is not None
             return state.desire
+
+    async def _witness(self, declared: Desire, again: Desire | None = None) -> None:
+        """What of a commit may run comes into force. What does not verify is looked at again in each pass; `again`: what came of it last."""
+        state, outfit = self.state, self._outfit
+        graph = await witnessed(declared.graph, outfit.witness)
+        self._declared = declared if is_open(graph) else None
+        if again is None or (graph.choices, graph.findings) != (again.graph.choices, again.graph.findings):
+            state.desire = self._last = as_before(seen_by(declared, graph, outfit.kinds), state.desire)
 
 
 async def _passed_on(stop: Stop, to: Stop) -> None:

@@ -14,6 +14,7 @@ from reconciler.flow.equality import Equality
 from reconciler.flow.operator.desire import Desire, Lasting
 from reconciler.flow.operator.keeper import Keeper
 from reconciler.flow.planning import Planned
+from reconciler.flow.witnessed import nobody
 from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph, Held
 from reconciler.model.happenings import Happening, PauseChanged
@@ -22,7 +23,7 @@ from reconciler.model.manifests import ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.result import Result
 from reconciler.model.track import Track
-from reconciler.ports import Clock, Cluster, Ledger, Listener, Progress, Upstream
+from reconciler.ports import Clock, Cluster, Ledger, Listener, Progress, Upstream, Witness
 
 FIRST_LOOK = 5.0
 """Seconds between looks while nothing was ever found."""
@@ -49,6 +50,8 @@ class Outfit:
     """A name for a run."""
     monotonic: Callable[[], float]
     """Seconds that no change of the wall clock moves, from any thread."""
+    witness: Witness = nobody
+    """Asked only where the environment demands signatures."""
     read: Callable[[Desire], None] = lambda _: None
     """Hears of each commit that was read: where notifications go is in it."""
 

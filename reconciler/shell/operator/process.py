@@ -39,6 +39,7 @@ from reconciler.shell.operator.reach import connected, login, reach
 from reconciler.shell.operator.server import Server
 from reconciler.shell.operator.thrift import Thrift, begin
 from reconciler.shell.operator.web import web
+from reconciler.shell.witness import witness
 
 DISTRIBUTION = "fleetwright"
 _NO_SECRETS = Path("/nonexistent")
@@ -140,6 +141,7 @@ class Process:
             ledger=open_ledger(wishes.state),
             new_id=lambda: uuid.uuid4().hex[:12],
             monotonic=time.monotonic,
+            witness=witness(),
             read=self._read,
         )
 

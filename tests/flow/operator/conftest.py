@@ -17,13 +17,25 @@ from reconciler.adapters.memory import MemoryCluster, MemoryStore
 from reconciler.flow.fan import Stop
 from reconciler.flow.operator.operator import Operator
 from reconciler.flow.operator.state import Outfit
+from reconciler.flow.witnessed import nobody
 from reconciler.kinds import KINDS
 from reconciler.model.documents import SourceTree
 from reconciler.model.happenings import Happening
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, ObjectId, Observed
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
-from reconciler.ports import Cluster, CommitUnknown, Fetched, Relation, RunDetail, RunRecord, RunState, SourceUnavailable, StepState
+from reconciler.ports import (
+    Cluster,
+    CommitUnknown,
+    Fetched,
+    Relation,
+    RunDetail,
+    RunRecord,
+    RunState,
+    SourceUnavailable,
+    StepState,
+    Witness,
+)
 from tests.fleets import Repo
 
 T = TypeVar("T")
@@ -140,6 +152,7 @@ class Site:
     store: MemoryStore = field(default_factory=MemoryStore)
     ears: Ears = field(default_factory=Ears)
     ledger: Forgetful = field(default_factory=Forgetful)
+    witness: Witness = nobody
     cluster: MemoryCluster = field(init=False)
 
     def __post_init__(self) -> None:
@@ -159,6 +172,7 @@ class Site:
             ledger=self.ledger,
             new_id=lambda: f"run{next(numbers)}",
             monotonic=time.monotonic,
+            witness=self.witness,
         )
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 
 import orjson
@@ -18,6 +18,7 @@ from pipelines.model.trust import CYCLONEDX, Subject, Verification
 from tests.pipelines.signing.shelf import HOME, Shelf
 
 TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 SBOM = b'{"bomFormat":"CycloneDX","components":[],"specVersion":"1.6"}'
 POLICY = digest_of(b"policy")
 

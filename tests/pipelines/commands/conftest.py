@@ -1,0 +1,5 @@
+"""Fixtures of the commands' tests."""
+
+from tests.pipelines.commands.scene import scene
+
+__all__ = ["scene"]
