@@ -23,11 +23,9 @@ def main() -> None:
     gc.set_threshold(YOUNG, 50, 100)
     _without_plugins()
     try:
-        from reconciler.shell.cli import mount, run
+        from reconciler.shell.cli import run
 
         stand_above()
-        for name, about in MOUNTED.items():
-            mount(name, about, f"pipelines.shell.{name}")
         sys.exit(run())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -36,9 +34,12 @@ def main() -> None:
 
 
 def stand_above() -> None:
-    """What this layer adds to the one below besides commands."""
+    """What this layer adds to the one below: commands, checks, codes, and who vouches for images."""
     from reconciler.shell import above, witness
+    from reconciler.shell.cli import mount
 
+    for name, about in MOUNTED.items():
+        mount(name, about, f"pipelines.shell.{name}")
     witness.call("pipelines.shell.witness")
     above.add(checks=["pipelines.shell.contexts:findings"], codes=["pipelines.core.dockerfile.codes:CODES"])
 
