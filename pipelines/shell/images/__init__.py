@@ -38,7 +38,7 @@ class Images(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of a day's work."""
-        return list(COMMANDS)
+        return [*COMMANDS]  # not `list`: a command of that name is a module here once it is imported
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None."""
@@ -50,7 +50,7 @@ class Images(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([*COMMANDS.items()])
 
 
 @click.group(name="images", cls=Images)
