@@ -90,7 +90,8 @@ SETTINGS: tuple[Setting, ...] = (
         "trivy repository",
         "OCI repository that `fleet images database update` fetches from.",
         Type.TEXT,
-        variable=variables.TRIVY_REPOSITORY,
+        "--repository",
+        variables.TRIVY_REPOSITORY,
         default="Trivy's own",
     ),
     Setting(

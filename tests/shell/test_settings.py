@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 
 import click
 import pytest
 
-from reconciler.shell.cli import COMMANDS
+from reconciler.shell.cli import COMMANDS, cli
 from reconciler.shell.exits import Exit
 from reconciler.shell.settings import OTHERS, SETTINGS, Type
 from reconciler.shell.variables import ALL, TESTS, refuse_unknown
@@ -31,9 +30,19 @@ def shown(result):
 def commands():
     for name in COMMANDS:
         try:
-            yield importlib.import_module(f"reconciler.shell.commands.{name}").command
+            yield from leaves(cli.get_command(click.Context(cli), name))
         except ModuleNotFoundError as missing:
             pytest.fail(f"no command {name}: {missing}")
+
+
+def leaves(command):
+    """A command, or those of a group, however deep."""
+    if not isinstance(command, click.Group):
+        yield command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        yield from leaves(command.get_command(context, name))
 
 
 def test_every_option_with_a_variable_is_in_the_inventory():
