@@ -200,7 +200,7 @@ def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path, told):
     ledger.finish(ended(started()), RESULT)
     SqlOutbox(address, "trial", told).put([letter("a")], {}, NOON)
     with engine.connect() as connection:
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0003"
     engine.dispose()
     assert len(ledger.runs("trial", 5)) == 1
     assert told == []

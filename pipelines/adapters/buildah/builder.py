@@ -33,6 +33,7 @@ class Buildah:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._storage = Storage(settings)
+        self._storing = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._chores: set[asyncio.Task[Any]] = set()
 
@@ -61,7 +62,8 @@ class Buildah:
             lines: list[str] = []
             (work / "registries.conf").write_text(registries((), ()))
             start = f"oci:{linked(work, layout)}"
-            done = await self._buildah(work, ["from", "--quiet", "--pull-never", *self._policy(work), start], lines.append)
+            async with self._storing:
+                done = await self._buildah(work, ["from", "--quiet", "--pull-never", *self._policy(work), start], lines.append)
             if done.status:
                 raise BuildFailed(f"buildah cannot read the image that was put together: {done.log}", log=done.log)
             container = lines[-1]
@@ -107,7 +109,8 @@ class Buildah:
     async def _tidied(self, commands: tuple[list[str], ...]) -> None:
         for arguments in commands:
             command = enclosed([*self._storage.command(), *arguments])
-            await ran(command, self._settings.variables(), lambda _: None, self._settings.root)
+            async with self._storing:  # a layer that goes while an image of it comes would be missed
+                await ran(command, self._settings.variables(), lambda _: None, self._settings.root)
 
     async def _told(self, work: Path, arguments: list[str]) -> str:
         lines: list[str] = []

@@ -123,6 +123,13 @@ async def test_others_can_build_upon_our_images_by_hand_more_than_once(yard: Yar
         said(*buildah, "build", "--quiet", "--tls-verify=false", "--isolation", "chroot", "--tag", name, str(tmp_path))
 
 
+async def test_a_folder_may_have_letters_that_no_image_may_have_in_its_name(yard: Yard, tmp_path: Path) -> None:
+    layout = await yard.layout(await yard.layouts.parent(yard.base, "linux/amd64"))
+    moved = tmp_path / "-_Großes" / "layout_"
+    shutil.copytree(layout, moved)
+    await yard.builder.run(moved, ("true",), lambda _: None)
+
+
 async def test_a_smoke_command_has_loopback_and_no_other_network(yard: Yard):
     layout = await yard.layout(await yard.layouts.parent(yard.base, "linux/amd64"))
     lines: list[str] = []
