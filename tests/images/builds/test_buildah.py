@@ -233,11 +233,14 @@ async def test_a_killed_process_takes_its_build_along_and_the_next_one_cleans_up
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, *where, stdout=asyncio.subprocess.PIPE)
     while (await process.stdout.readline()).strip() != b"begun":
         pass
-    assert running("sleep\x0086397")
+    async with asyncio.timeout(60):  # the step is told before its program runs
+        while not running("sleep\x0086397"):
+            await asyncio.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     await process.wait()
-    while running("sleep\x0086397"):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while running("sleep\x0086397"):
+            await asyncio.sleep(0.01)
     assert mounts(root) == []
     assert containers(root)
     await yard.image(order, yard.new_builder("killed"))
