@@ -23,9 +23,15 @@ def users(graph: Graph, image: str) -> tuple[Ref, ...]:
     return tuple(ref for ref, use in uses(graph) if use.image.short == image)
 
 
+def holds(graph: Graph) -> frozenset[tuple[str, str]]:
+    """Image and tag of each hold, in whichever environment it holds, and of what goes nowhere here, too."""
+    found = (kind.image(resource) for kind in KINDS for resource in graph.fleet.of_kind(kind.name))
+    return frozenset((use.image.short, use.hold.tag) for use in found if use is not None and use.hold is not None)
+
+
 def held(graph: Graph, image: str) -> frozenset[str]:
-    """Tags of an image that holds name, in whichever environment: those builds stay in the lock."""
-    return frozenset(use.hold.tag for _, use in uses(graph) if use.hold is not None and use.image.short == image)
+    """Tags of an image that holds name: those builds stay in the lock."""
+    return frozenset(tag for name, tag in holds(graph) if name == image)
 
 
 def runs(choice: Choice | None) -> str:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from pipelines.core.garbage import Needed, digests_in
-from pipelines.core.uses import uses
+from pipelines.core.uses import holds
 from pipelines.flow.build.starts import ROOTS
 from pipelines.model.oci import Repository
 from pipelines.model.reference import BadReference, parse_reference, parse_repository
@@ -69,15 +69,16 @@ def gathered(workspace: Workspace, repo: Path | None, days: int) -> tuple[Gather
     for one in matters:
         if one.lock.broken:
             raise Refusal(f"{one.where.lock} has an error in {', '.join(sorted(one.lock.broken))}", "fleet lint shows where", Exit.FINDINGS)
+        if broken := sorted(map(str, one.graph.fleet.broken)):
+            raise Refusal(f"{broken[0]} cannot be read, and may hold a build", "fleet lint shows where", Exit.FINDINGS)
         found.lock(one.where, one.lock, one.where.lock)
         found.known(one.where, ROOTS)
         for decided in one.decided():
             found.known(one.where, decided.target.name)
             if decided.key:
                 found.keys.setdefault(decided.key, "the key of its files")
-        for _, use in uses(one.graph):
-            if use.hold is not None:
-                found.tags[parse_repository(f"{one.where.registry}/{use.image.short}"), use.hold.tag] = "a hold names it"
+        for image, tag in holds(one.graph):
+            found.tags[parse_repository(f"{one.where.registry}/{image}"), tag] = "a hold names it"
         _history(workspace, one.where, days, found)
     return found, matters
 

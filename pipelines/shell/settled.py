@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.core.label import entry, labels
+from pipelines.core.uses import held
 from pipelines.flow.build.outfit import Wish
 from pipelines.flow.build.together import Done
 from pipelines.flow.retag import retag
@@ -38,7 +39,7 @@ def lock(found: Matter, wish: Wish, done: Done) -> bool:
         for reference, digest in sorted(done.bases.items()):
             lock = note_base(lock, reference, digest, today)
         for name, one in passed.items():
-            lock = adopt(lock, name, entry(lock, name, one, wish.revision, today), _held(found, name))
+            lock = adopt(lock, name, entry(lock, name, one, wish.revision, today), held(found.graph, name))
         return lock
 
     path = found.where.lock
@@ -54,12 +55,3 @@ def lock(found: Matter, wish: Wish, done: Done) -> bool:
 
 def _passed(done: Done) -> dict[str, Passed]:
     return {name: one for name, one in done.outcomes.items() if isinstance(one, Passed)}
-
-
-def _held(found: Matter, image: str) -> frozenset[str]:
-    """Tags of an image that holds name: those builds stay in the lock."""
-    from reconciler.kinds.service.naming import image as use_of
-    from reconciler.kinds.service.spec import ServiceSpec
-
-    uses = [use_of(resource) for resource in found.graph.fleet.of_kind("Service") if isinstance(resource.spec, ServiceSpec)]  # type: ignore[arg-type]
-    return frozenset(use.hold.tag for use in uses if use.hold is not None and use.image.short == image)

@@ -31,6 +31,8 @@ COMMANDS: dict[str, str] = {
     "merge-lock": "merge locks, as git's merge driver",
 }
 """Command -> its one line of help. The module of each is `pipelines.shell.images.NAME`, its function `command`."""
+_MODULES = {"list": "listing", "merge-lock": "merge_lock"}
+"""Those whose module cannot have their name: `list`, once imported, would stand in this package for Python's own."""
 
 
 class Images(click.Group):
@@ -44,7 +46,7 @@ class Images(click.Group):
         """The command, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"pipelines.shell.images.{cmd_name.replace('-', '_')}").command
+        command: click.Command = importlib.import_module(f"pipelines.shell.images.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

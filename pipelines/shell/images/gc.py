@@ -16,7 +16,7 @@ from pipelines.model.stored import Drop, Stored, Sweep
 from pipelines.ports import Registry, RegistryFault, Storeroom
 from pipelines.shell import equipment
 from pipelines.shell.columns import columns
-from pipelines.shell.images.list import short
+from pipelines.shell.images.listing import short
 from pipelines.shell.matter import Matter
 from pipelines.shell.needed import Gathered, gathered, run_by
 from reconciler.flow.fan import Stop

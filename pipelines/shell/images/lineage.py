@@ -11,7 +11,7 @@ import orjson
 
 from pipelines.core.catalog import Listed, catalog, judgement
 from pipelines.core.lineage import about, edges, lineage_text
-from pipelines.shell.images.list import as_json
+from pipelines.shell.images.listing import as_json
 from pipelines.shell.matter import Matter, matter
 from reconciler.model.graph import Choice, Held, Locked, Unverified
 from reconciler.model.refs import Ref

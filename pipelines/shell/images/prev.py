@@ -18,7 +18,7 @@ from pipelines.model.reference import Reference
 from pipelines.ports import Registry, RegistryFault
 from pipelines.shell import equipment
 from pipelines.shell.columns import columns
-from pipelines.shell.images.list import short
+from pipelines.shell.images.listing import short
 from pipelines.shell.stock import Stock, stock
 from reconciler.flow.fan import Stop
 from reconciler.model.graph import Graph

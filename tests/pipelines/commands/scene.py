@@ -27,7 +27,6 @@ from pipelines.shell import equipment
 from reconciler.core.locking import read_lock, write_lock
 from reconciler.core.trees import EXECUTABLE
 from reconciler.model.lock import Build, Builds, Lock
-from reconciler.shell import cli, witness
 from tests.pipelines.build.hierarchy import FILES, SPECS
 from tests.pipelines.signing.scene import NOW, SBOM, verdict
 from tests.shell.fleet_commands import fleet
@@ -142,9 +141,6 @@ def bad(build: Build) -> Build:
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A repository with a small hierarchy of images, committed."""
-    monkeypatch.setitem(cli.COMMANDS, "images", "images")
-    monkeypatch.setitem(cli._ELSEWHERE, "images", "pipelines.shell.images")
-    monkeypatch.setattr(witness, "_CALLED", ["pipelines.shell.witness"])
     here = Scene(tmp_path / "repo")
     monkeypatch.setattr(equipment, "registry", lambda: here.registry)
     for path, text in SPECS.items():

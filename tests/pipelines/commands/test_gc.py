@@ -213,6 +213,12 @@ def test_a_lock_with_an_error_keeps_everything(scene):
     assert scene.images("gc").exit_code == 1
 
 
+def test_a_spec_that_cannot_be_read_may_hold_something(scene):
+    scene.write("specs/services/platform/own.yaml", "spec: [")
+    result = scene.images("gc")
+    assert (result.exit_code, "may hold a build" in result.stderr) == (1, True)
+
+
 def test_what_gets_a_tag_meanwhile_stays(scene, monkeypatch):
     build = old(scene, "base", "v1")
     tags, asked = scene.registry.tags, []
