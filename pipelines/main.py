@@ -41,7 +41,7 @@ def stand_above() -> None:
     for name, about in MOUNTED.items():
         mount(name, about, f"pipelines.shell.{name}")
     witness.call("pipelines.shell.witness")
-    above.add(checks=["pipelines.shell.contexts:findings"], codes=["pipelines.core.dockerfile.codes:CODES"])
+    above.add(checks=["pipelines.shell.look:findings"], codes=["pipelines.core.dockerfile.codes:CODES"])
 
 
 def _without_plugins() -> None:
