@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from reconciler.kinds.service.naming import image
-from reconciler.kinds.service.spec import ServiceSpec
-from reconciler.model.fleet import Resource
+from pipelines.core.uses import holds
 from reconciler.model.graph import Graph, Held, Locked
 from reconciler.model.lock import Build
 from reconciler.model.value import dataclass
@@ -34,7 +32,7 @@ def running(graph: Graph) -> Mapping[str, tuple[str, ...]]:
 
 def standing(graph: Graph, images: Collection[str] = ()) -> tuple[Standing, ...]:
     """Of these images, or of all: the current builds, what holds name, and what runs. By image, the current build first."""
-    runs, wanted = running(graph), _held(graph)
+    runs, wanted = running(graph), holds(graph)
     found = []
     for name, builds in sorted(graph.lock.images.items()):
         if images and name not in images:
@@ -43,9 +41,3 @@ def standing(graph: Graph, images: Collection[str] = ()) -> tuple[Standing, ...]
         counts |= {one.digest: one for one in builds.builds if one.digest in runs or (name, one.tag) in wanted}
         found += [Standing(name, one, one is builds.current, runs.get(one.digest, ())) for one in counts.values()]
     return tuple(found)
-
-
-def _held(graph: Graph) -> frozenset[tuple[str, str]]:
-    """Image and tag of each hold, wherever its service goes."""
-    services: list[Resource[ServiceSpec]] = [one for one in graph.fleet.of_kind("Service") if isinstance(one.spec, ServiceSpec)]  # type: ignore[misc]
-    return frozenset((use.image.short, use.hold.tag) for use in map(image, services) if use.hold is not None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
-import click
+from pipelines.shell.group import LazyGroup
 
 COMMANDS: dict[str, str] = {
     "plan": "say what would be built, and why",
@@ -34,30 +32,12 @@ COMMANDS: dict[str, str] = {
 _MODULES = {"list": "listing", "merge-lock": "merge_lock"}
 """Those whose module cannot have their name: `list`, once imported, would stand in this package for Python's own."""
 
-
-class Images(click.Group):
-    """Commands that are imported only when they are called: none of them loads what another one needs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a day's work."""
-        return [*COMMANDS]  # not `list`: a command of that name is a module here once it is imported
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"pipelines.shell.images.{_MODULES.get(cmd_name, cmd_name)}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
-
-
-@click.group(name="images", cls=Images)
-def command() -> None:
+command = LazyGroup(
+    "images",
+    __name__,
+    COMMANDS,
+    _MODULES,
     """Build the images of the fleet, and look after what was built.
 
-    The lock (`fleet.lock`) says which builds passed the gate, and which of them runs; `fleet images build` writes it, a commit makes it count.
-    """
+The lock (`fleet.lock`) says which builds passed the gate, and which of them runs; `fleet images build` writes it, a commit makes it count.""",
+)
