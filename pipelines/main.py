@@ -23,6 +23,9 @@ def main() -> None:
     gc.set_threshold(YOUNG, 50, 100)
     _without_plugins()
     try:
+        from reconciler.shell.interrupts import end_at_once
+
+        end_at_once()
         from reconciler.shell.cli import run
 
         stand_above()

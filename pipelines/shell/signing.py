@@ -17,6 +17,7 @@ from reconciler.model.fleet import Environment
 from reconciler.shell import variables
 from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
+from reconciler.shell.interrupts import asking
 from reconciler.shell.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def passphrase(question: str, *, twice: bool = False) -> bytes | None:
         return given.encode()
     if not sys.stdin.isatty():
         return None
-    typed: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True, confirmation_prompt=twice)
+    with asking():
+        typed: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True, confirmation_prompt=twice)
     return typed.encode()
 
 

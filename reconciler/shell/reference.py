@@ -103,8 +103,11 @@ def _help(command: click.Command, above: click.Context, name: str) -> Iterator[s
     """A command's help, and that of the commands below it."""
     with click.Context(command, above, info_name=name) as context:
         yield from (f"## {context.command_path}", "", "```text", command.get_help(context), "```", "")
-        for below, inner in command.commands.items() if isinstance(command, click.Group) else ():
-            yield from _help(inner, context, below)
+        if isinstance(command, click.Group):
+            for below in command.list_commands(context):
+                inner = command.get_command(context, below)
+                assert inner is not None
+                yield from _help(inner, context, below)
 
 
 def _exits() -> str:

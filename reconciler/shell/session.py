@@ -22,6 +22,7 @@ from reconciler.kinds import KINDS
 from reconciler.model.graph import Graph
 from reconciler.ports import Cluster, Unreachable
 from reconciler.shell.exits import Exit
+from reconciler.shell.interrupts import asking, kept
 from reconciler.shell.refusal import Refusal, refused_by
 from reconciler.shell.targets import connected
 from reconciler.shell.witness import witness
@@ -64,7 +65,8 @@ def run(work: Callable[[Stop], Awaitable[T]]) -> T:
         return await work(stop)
 
     try:
-        return asyncio.run(main())
+        with kept():
+            return asyncio.run(main())
     except asyncio.CancelledError:
         message = "interrupted twice: left as it stood, with whatever was under way"
         raise Refusal(message, "apply again to go on; the Lease ends by itself in 15 s", Exit.INTERRUPTED) from None
@@ -92,7 +94,8 @@ def asked(question: str, stop: Stop) -> bool:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.remove_signal_handler(name)
-    answer = click.confirm(question, err=True)
+    with asking():
+        answer = click.confirm(question, err=True)
     _listen(stop)
     return answer
 

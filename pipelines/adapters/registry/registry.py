@@ -92,13 +92,26 @@ class OciRegistry:
         headers = {"Content-Type": document.media_type}
         doing = _doing("take", repository, reference)
         ask = Ask("PUT", repository, f"manifests/{_reference(reference)}", doing, headers, document.body, actions="pull,push")
-        answer = await self._transport.ask(ask)
+        answer = await self._put(ask)
         if answer.status not in (200, 201, 202):
             raise _fault(ask, answer)
         told = answer.headers.get(_DIGEST_HEADER, document.digest)
         if told != document.digest and told.startswith(algorithm):
             raise WrongDigest(f"{repository} took {document.digest} and calls it {printable(told, 80)}", "do not use that registry")
         return answer
+
+    async def _put(self, ask: Ask) -> Answer:
+        """Again where the digest is refused, which was right when it was sent.
+
+        docker-registry writes the links to blobs in place; while another writer links the same blob, it reads an empty one and blames the manifest.
+        """
+        pace, attempt = self._transport.wire.pace, 1
+        while True:
+            answer = await self._transport.ask(ask)
+            if attempt == pace.attempts or refusal(answer.status, answer.kind, answer.body).code != "DIGEST_INVALID":
+                return answer
+            await self._transport.wire.rest(ask.repository.host, attempt)
+            attempt += 1
 
     async def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
         """The API, else the fallback tag."""

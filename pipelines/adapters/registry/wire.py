@@ -16,8 +16,8 @@ from pipelines.adapters.registry.settings import Settings, is_loopback
 
 ERROR_LIMIT = 16 << 10
 """Bytes of an error's body that are read."""
-PASSING = (429, 502, 503, 504)
-"""Statuses that another attempt may cure."""
+PASSING = (408, 429, 500, 502, 503, 504)
+"""Statuses that another attempt may cure. 500 is one: docker-registry gives it for a blob that somebody else puts into the repository just then."""
 SILENT = 2
 """Attempts where nobody answers at all: a name or a port that is wrong stays wrong, and waiting long is done twice at most."""
 _SILENCE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, TimeoutError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
 from reconciler.shell.options import output_option
 from reconciler.shell.refusal import Refusal
+from reconciler.shell.session import run, unless_stopped
 
 
 @click.command(name="database")
@@ -41,7 +41,7 @@ def command(what: str, java: bool, repository: str | None, output: str) -> None:
     if what == "update":
         trivy = equipment.trivy(root, repository or "")
         try:
-            asyncio.run(trivy.update(java=java))
+            run(lambda stop: unless_stopped(stop, trivy.update(java=java)))
         except NoVerdict as fault:
             raise Refusal(str(fault), fault.fix, Exit.PARTLY) from None
     state = _state(equipment.database_folder(root))

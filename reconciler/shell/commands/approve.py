@@ -12,6 +12,7 @@ from reconciler.core.identity import record_id
 from reconciler.core.journal import Journal
 from reconciler.core.orders import APPROVED
 from reconciler.model.happenings import SourceState
+from reconciler.shell.interrupts import asking
 from reconciler.shell.options import environment_option, repository_option
 from reconciler.shell.orders import Addressee, give, journal
 from reconciler.shell.refusal import Refusal
@@ -49,7 +50,9 @@ def command(hash: str | None, yes: bool, env: str | None, repo: Path | None) -> 
     if hash is None and not yes:
         if not sys.stdin.isatty():
             raise Refusal("nobody can be asked here", f"name it: fleet approve {brief(next(iter(waiting)))}")
-        if not click.confirm("Approve this?", err=True):
+        with asking():
+            is_agreed = click.confirm("Approve this?", err=True)
+        if not is_agreed:
             raise Refusal("not agreed to; nothing was approved")
     chosen = next(one for one in waiting if hash is None or names(hash, one))
     give(workspace, graph, Addressee("the plan", record_id(graph)), {APPROVED: chosen})

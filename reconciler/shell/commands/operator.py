@@ -19,6 +19,7 @@ from reconciler.model.fleet import Environment
 from reconciler.model.manifests import Body
 from reconciler.shell.clock import WallClock
 from reconciler.shell.exits import Exit
+from reconciler.shell.interrupts import asking
 from reconciler.shell.operator.command import command as run_command
 from reconciler.shell.options import environment_option, output_option, repository_option
 from reconciler.shell.progress import progress
@@ -161,7 +162,10 @@ def _agreed(items: tuple[Item, ...], place: str, *, asks: bool) -> bool:
     if count[Action.BLOCKED]:
         raise Refusal(f"nothing was written: {count[Action.BLOCKED]} cannot be", "see the lines with `!`", Exit.FINDINGS)
     nothing = not count[Action.CREATE] and not count[Action.UPDATE]
-    return nothing or not asks or click.confirm("Install this?", err=True)
+    if nothing or not asks:
+        return True
+    with asking():
+        return click.confirm("Install this?", err=True)
 
 
 def _about(item: Item) -> str:
