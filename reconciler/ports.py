@@ -112,8 +112,11 @@ class Cluster(Protocol):
     async def read(self, id: ObjectId) -> Observed | None:
         """One object of any kind in SHAPES, or a Lease or Namespace; None where there is none."""
 
-    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
-        """Server-side apply as MANAGER. `metadata.uid` and `metadata.resourceVersion` in the body are preconditions (409 otherwise)."""
+    async def apply(self, body: Body, *, dry_run: bool, force: bool, live: Observed | None = None) -> Answer:
+        """Server-side apply as MANAGER. `metadata.uid` and `metadata.resourceVersion` in the body are preconditions (409 otherwise).
+
+        `live` is the object as it was seen last: a forced dry-run may be cheaper for it, and says the same.
+        """
 
     async def apply_status(self, body: Body) -> Answer:
         """Server-side apply of the status of an object that exists (404 otherwise), as MANAGER, forced.

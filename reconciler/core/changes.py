@@ -43,10 +43,10 @@ def _between(path: str, old: Any, new: Any) -> Iterator[Change]:
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
-            yield from _between(f"{path}/{_escaped(key)}", old.get(key), new.get(key))
+            yield from _between(f"{path}/{escaped(key)}", old.get(key), new.get(key))
     elif isinstance(old, list) and isinstance(new, list) and (keyed := _keyed(old, new)):
         for key in dict.fromkeys([*keyed[0], *keyed[1]]):
-            yield from _between(f"{path}/{_escaped(key)}", keyed[0].get(key), keyed[1].get(key))
+            yield from _between(f"{path}/{escaped(key)}", keyed[0].get(key), keyed[1].get(key))
     else:
         yield Change(path, old, new)
 
@@ -61,5 +61,6 @@ def _keyed(old: list[Any], new: list[Any]) -> tuple[Mapping[str, Any], Mapping[s
     return None
 
 
-def _escaped(key: str) -> str:
+def escaped(key: str) -> str:
+    """A name as one part of a JSON Pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")

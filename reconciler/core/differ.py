@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from reconciler.core.ownership import fields_of, is_as_desired, strippable
+from reconciler.core.ownership import fields_of, strippable
+from reconciler.core.replacements import replacements
 from reconciler.model.manifests import Manifest, ObjectId, Observed
 
 Equal = Callable[[Manifest, Observed], bool]
@@ -27,4 +28,4 @@ def _is_settled(manifest: Manifest, live: Observed | None, is_equal: Equal) -> b
     fields = fields_of(live.body)
     if fields is None:
         return False
-    return is_as_desired(manifest.body, live.body, fields) or is_equal(manifest, live)
+    return replacements(manifest.body, live.body, fields) == () or is_equal(manifest, live)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from reconciler.model.manifests import MANAGER, REVISION_ANNOTATION, Body
+from reconciler.model.manifests import MANAGER, Body
 
 STRIPPED = frozenset(
     {"kubectl-client-side-apply", "kubectl-create", "kubectl-edit", "kubectl-patch", "kubectl-replace", "kubectl-set", "before-first-apply"}
@@ -19,10 +20,6 @@ STRIPPED = frozenset(
 
 Fields = Mapping[str, Any]
 """FieldsV1: `f:name` a field, `k:{...}` an element of a keyed list, `v:...` a set's value, `.` the thing itself."""
-
-_UNAPPLIED = frozenset({"apiVersion", "kind"})
-_NAMING = frozenset({"name", "namespace", "uid", "resourceVersion"})
-_REVISION = f"f:{REVISION_ANNOTATION}"
 
 
 def fields_of(body: Body, manager: str = MANAGER) -> Fields | None:
@@ -53,67 +50,18 @@ def managers_of(body: Body) -> tuple[str, ...]:
     return tuple(sorted({entry["manager"] for entry in body["metadata"].get("managedFields", ())}))
 
 
-def is_as_desired(desired: Body, live: Body, fields: Fields) -> bool:
-    """Whether we own exactly what is desired, and its live values are the desired ones, letter by letter.
-
-    A `False` may still be equal to the server (a quantity spelt otherwise, a default in an atomic list): a dry-run decides.
-    """
-    for key, value in desired.items():
-        if key == "metadata":
-            if not _metadata_matches(value, live["metadata"], fields.get("f:metadata", {})):
-                return False
-        elif key not in _UNAPPLIED and not _field_matches(key, value, live, fields):
-            return False
-    return all(field[2:] in desired for field in fields if field != "f:metadata")
+@lru_cache(maxsize=1024)
+def keys_of(field: str) -> Mapping[str, Any]:
+    """What tells an element of a keyed list, from its `k:{...}`. A fleet has few of them, each very often."""
+    keys: Mapping[str, Any] = orjson.loads(field[2:])
+    return keys
 
 
-def _metadata_matches(desired: Mapping[str, Any], live: Mapping[str, Any], fields: Fields) -> bool:
-    for key, value in desired.items():
-        if key not in _NAMING and not _field_matches(key, value, live, fields, ignored=_REVISION):
-            return False
-    return all(field[2:] in desired for field in fields)
-
-
-def _field_matches(key: str, value: Any, live: Mapping[str, Any], fields: Fields, ignored: str = "") -> bool:
-    owned = fields.get("f:" + key)
-    if owned is None or key not in live:
-        return False
-    return _matches(value, live[key], owned, ignored)
-
-
-def _matches(desired: Any, live: Any, fields: Fields, ignored: str = "") -> bool:
-    if not fields:  # a leaf, or a map or list that is owned as a whole
-        return bool(desired == live)
-    if isinstance(desired, dict):
-        return isinstance(live, dict) and _map_matches(desired, live, fields, ignored)
-    if isinstance(desired, list):
-        return isinstance(live, list) and _list_matches(desired, live, fields)
-    return bool(desired == live)
-
-
-def _map_matches(desired: Mapping[str, Any], live: Mapping[str, Any], fields: Fields, ignored: str) -> bool:
-    for key, value in desired.items():
-        owned = fields.get("f:" + key)
-        if owned is None or key not in live or not _matches(value, live[key], owned):
-            return False
-    return all(field == "." or field[2:] in desired or field == ignored for field in fields)
-
-
-def _list_matches(desired: list[Any], live: list[Any], fields: Fields) -> bool:
-    owned = [(orjson.loads(field[2:]), child) for field, child in fields.items() if field[:2] == "k:"]
-    if len(owned) != len(desired):
-        return len(fields) == len(desired) and all(field[:2] == "v:" for field in fields) and set(map(str, desired)) <= set(map(str, live))
-    for keys, child in owned:
-        mine, theirs = _element(desired, keys), _element(live, keys)
-        if mine is None or theirs is None or not _map_matches(mine, theirs, child, ""):
-            return False
-    return True
-
-
-def _element(elements: list[Any], keys: Mapping[str, Any]) -> dict[str, Any] | None:
-    for element in elements:
+def element_of(elements: list[Any], keys: Mapping[str, Any]) -> int | None:
+    """Where the element with these keys is."""
+    for at, element in enumerate(elements):
         if isinstance(element, dict) and all(element.get(key) == value for key, value in keys.items()):
-            return element
+            return at
     return None
 
 
@@ -124,9 +72,9 @@ def owned_values(live: Any, fields: Fields) -> Any:
     if isinstance(live, dict):
         return {key: owned_values(live[key], child) for key, child in _named(fields) if key in live}
     if isinstance(live, list):
-        keyed = [(orjson.loads(field[2:]), child) for field, child in fields.items() if field[:2] == "k:"]
-        found = [(element, child) for keys, child in keyed if (element := _element(live, keys)) is not None]
-        return [owned_values(element, child) for element, child in found] if keyed else live
+        keyed = [(keys_of(field), child) for field, child in fields.items() if field[:2] == "k:"]
+        found = [(at, child) for keys, child in keyed if (at := element_of(live, keys)) is not None]
+        return [owned_values(live[at], child) for at, child in found] if keyed else live
     return live
 
 
@@ -146,7 +94,7 @@ def _reaches(fields: Fields, tokens: list[str]) -> bool:
         below = fields.get("f:" + token)
         if below is None:
             keyed = ((field, child) for field, child in fields.items() if field[:2] == "k:")
-            below = next((child for field, child in keyed if token in map(str, orjson.loads(field[2:]).values())), None)
+            below = next((child for field, child in keyed if token in map(str, keys_of(field).values())), None)
         if below is None:
             return False
         if not below:

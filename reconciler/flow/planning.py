@@ -199,7 +199,7 @@ async def preview(
 
     async def ask(manifest: Manifest) -> tuple[ObjectId, Answer]:
         force = manifest.id in world.objects or options.adopt
-        answer = await cluster.apply(manifest.body, dry_run=True, force=force)
+        answer = await cluster.apply(manifest.body, dry_run=True, force=force, live=world.objects.get(manifest.id))
         return manifest.id, _brief(answer, share or Sharing(), is_ours=manifest.id in world.objects)
 
     return dict(await fan(manifests, ask))

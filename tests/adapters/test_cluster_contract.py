@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
+from reconciler.core.changes import changes
 from reconciler.model.manifests import MANAGER, ObjectId, identify
 from reconciler.ports import Accepted, EventKind
 from tests.adapters.contract import KINDS, Target, condition, managers, names, next_event, refused
@@ -34,6 +35,43 @@ async def test_preview_says_what_would_stand_and_writes_nothing(target: Target):
     assert not changed.created
     assert changed.body["data"] == {"colour": "red"}
     assert (await target.live(identify(target.config()))).body == before.body
+
+
+async def test_preview_of_a_version_that_is_known_says_the_same_and_writes_nothing(target: Target):
+    annotations = {"example.com/note": "one"}
+    first = target.deployment(env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}], args=["x"])
+    first["metadata"]["annotations"] = annotations
+    before = await target.applied(first)
+    live = await target.live(identify(first))
+    second = target.deployment(image="registry.test/web:2", env=[{"name": "B", "value": "3"}, {"name": "A", "value": "1"}], args=["y", "z"])
+    second["metadata"]["annotations"] = {"example.com/note": "two"}
+    known = await target.ours.apply(second, dry_run=True, force=True, live=live)
+    unknown = await target.ours.apply(second, dry_run=True, force=True)
+    assert isinstance(known, Accepted)
+    assert isinstance(unknown, Accepted)
+    assert changes(known.body, unknown.body) == ()
+    assert {change.path for change in changes(before.body, known.body)} >= {"/metadata/annotations/example.com~1note"}
+    assert changes(before.body, (await target.live(identify(first))).body) == ()
+
+
+async def test_preview_of_a_version_that_is_gone_is_one_of_what_stands(target: Target):
+    await target.applied(target.config(data={"colour": "blue", "size": "1"}))
+    live = await target.live(identify(target.config()))
+    await target.applied(target.config(data={"size": "1"}))
+    answer = await target.ours.apply(target.config(data={"colour": "red", "size": "1"}), dry_run=True, force=True, live=live)
+    assert isinstance(answer, Accepted)
+    assert answer.body["data"] == {"colour": "red", "size": "1"}
+
+
+async def test_refusal_of_a_preview_of_a_known_version_is_that_of_an_apply(target: Target):
+    if not target.whole:
+        pytest.skip("this API server does not validate Deployments")
+    await target.applied(target.deployment())
+    live = await target.live(identify(target.deployment()))
+    bad = target.deployment()
+    bad["spec"]["selector"]["matchLabels"]["app"] = "other"
+    known = refused(await target.ours.apply(bad, dry_run=True, force=True, live=live), 422)
+    assert known == refused(await target.ours.apply(bad, dry_run=True, force=True), 422)
 
 
 async def test_namespace_that_is_missing_refuses_even_a_preview(target: Target):

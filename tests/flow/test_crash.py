@@ -41,10 +41,10 @@ class Mortal:
         self._breathe()
         return await self._inner.read(id)
 
-    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
+    async def apply(self, body: Body, *, dry_run: bool, force: bool, live: Observed | None = None) -> Answer:
         if dry_run:
             self._breathe()
-            return await self._inner.apply(body, dry_run=True, force=force)
+            return await self._inner.apply(body, dry_run=True, force=force, live=live)
         return await self._write(self._inner.apply, body, dry_run=False, force=force)
 
     async def put(self, body: Body) -> Answer:

@@ -169,10 +169,10 @@ async def test_a_status_that_is_refused_is_not_sent_again_until_it_is_another():
 class Meddling(MemoryCluster):
     """A target with a webhook that has its own mind about specs and statuses."""
 
-    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
+    async def apply(self, body: Body, *, dry_run: bool, force: bool, live: Observed | None = None) -> Answer:
         if body["kind"] == "Service":
             body = {**body, "spec": {**body["spec"], "wave": 7}}
-        return await super().apply(body, dry_run=dry_run, force=force)
+        return await super().apply(body, dry_run=dry_run, force=force, live=live)
 
     async def apply_status(self, body: Body) -> Answer:
         return await super().apply_status({**body, "status": {**body["status"], "revision": "mine"}})

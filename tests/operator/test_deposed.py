@@ -66,10 +66,10 @@ class Gate:
     async def read(self, id: ObjectId) -> Observed | None:
         return await self._inner.read(id)
 
-    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
+    async def apply(self, body: Body, *, dry_run: bool, force: bool, live: Observed | None = None) -> Answer:
         if not dry_run:
             await self._pass("apply", identify(body))
-        return await self._inner.apply(body, dry_run=dry_run, force=force)
+        return await self._inner.apply(body, dry_run=dry_run, force=force, live=live)
 
     async def put(self, body: Body) -> Answer:
         await self._pass("put", identify(body))

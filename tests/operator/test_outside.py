@@ -20,7 +20,7 @@ from reconciler.core.home import OPERATOR
 from reconciler.core.render import render
 from reconciler.kinds import KINDS
 from reconciler.model.findings import Finding
-from reconciler.model.manifests import Body, ObjectId, identify
+from reconciler.model.manifests import Body, ObjectId, Observed, identify
 from reconciler.model.plan import Block
 from reconciler.model.result import Ending
 from reconciler.model.rights import ACCOUNT, RBAC
@@ -135,8 +135,8 @@ async def test_an_impersonated_account_has_the_groups_of_all_accounts(corner: Co
 class Dying(Gate):
     """A cluster whose user dies right after one write."""
 
-    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
-        answer = await self._inner.apply(body, dry_run=dry_run, force=force)
+    async def apply(self, body: Body, *, dry_run: bool, force: bool, live: Observed | None = None) -> Answer:
+        answer = await self._inner.apply(body, dry_run=dry_run, force=force, live=live)
         if not dry_run and self._at("apply", identify(body)):
             raise Killed
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
     method: str
     path: str
-    data: Body
+    data: Body | Sequence[Body]
     content: str
 
 

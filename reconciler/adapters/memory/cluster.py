@@ -76,7 +76,7 @@ class MemoryCluster:
         await self._ask(Request("read", id))
         return self.store.get(id)
 
-    async def apply(self, body: Body, *, dry_run: bool, force: bool) -> Answer:
+    async def apply(self, body: Body, *, dry_run: bool, force: bool, live: Observed | None = None) -> Answer:  # noqa: ARG002
         """Server-side apply."""
         request = Request("preview" if dry_run else "apply", identify(body))
         return await self._write(request, lambda: self.store.apply(body, self.manager, dry_run=dry_run, force=force))
