@@ -60,7 +60,7 @@ def keys_of(field: str) -> Mapping[str, Any]:
 def element_of(elements: list[Any], keys: Mapping[str, Any]) -> int | None:
     """Where the element with these keys is."""
     for at, element in enumerate(elements):
-        if isinstance(element, dict) and all(element.get(key) == value for key, value in keys.items()):
+        if isinstance(element, dict) and keys.items() <= element.items():
             return at
     return None
 

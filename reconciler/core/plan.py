@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.core.changes import changes
 from reconciler.core.guard import guarded
 from reconciler.core.notes import notes
 from reconciler.core.ownership import fields_of, managers_of, owned_values, strippable
@@ -17,10 +16,14 @@ from reconciler.model.canonical import digest
 from reconciler.model.findings import Finding
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGER, Manifest, ObjectId, Observed
-from reconciler.model.plan import Block, Create, Delete, Plan, Step, Update, step_id
+from reconciler.model.plan import Block, Change, Create, Delete, Foreseen, Plan, Step, Update, step_id
 from reconciler.model.value import dataclass
 
 IMMUTABLE = "delete the object by hand when its loss is acceptable, or undo the edit"
+
+
+Previews = Mapping[ObjectId, Answer | Foreseen]
+"""The target's answers to dry-runs: for what is ours, what would change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def plan(
     graph: Graph,
     desired: tuple[Manifest, ...],
     world: World,
-    previews: Mapping[ObjectId, Answer],
+    previews: Previews,
     revision: Revision,
     options: Options = DEFAULT,
     findings: Iterable[Finding] = (),
@@ -57,7 +60,7 @@ def plan(
     )
 
 
-def decide(graph: Graph, manifest: Manifest, world: World, previews: Mapping[ObjectId, Answer], options: Options) -> tuple[Step, ...]:
+def decide(graph: Graph, manifest: Manifest, world: World, previews: Previews, options: Options) -> tuple[Step, ...]:
     """The step for one desired object: none when it is live as it should be."""
     live = world.objects.get(manifest.id)
     match previews.get(manifest.id):
@@ -67,17 +70,17 @@ def decide(graph: Graph, manifest: Manifest, world: World, previews: Mapping[Obj
             return ()
         case Refused() as refused:
             return (_refused(manifest, refused),)
-        case Accepted(body=body, created=created):
-            if live is not None:
-                return _update(graph, manifest, live, body)
-            if created:
-                return (Create(manifest, reasons(graph, manifest, None, (), ())),)
+        case Foreseen(changes=changed):
+            assert live is not None, "only what is ours and lives is foreseen so"
+            return _update(graph, manifest, live, changed)
+        case Accepted(created=True):
+            return (Create(manifest, reasons(graph, manifest, None, (), ())),)
+        case Accepted(body=body):
             return (_foreign(manifest, body, options),)
 
 
-def _update(graph: Graph, manifest: Manifest, live: Observed, after: Mapping[str, object]) -> tuple[Step, ...]:
+def _update(graph: Graph, manifest: Manifest, live: Observed, changed: tuple[Change, ...]) -> tuple[Step, ...]:
     hands = strippable(live.body)
-    changed = changes(live.body, after)
     if not changed and not hands:
         return ()
     return (Update(manifest, live, changed, reasons(graph, manifest, live, changed, hands), hands),)

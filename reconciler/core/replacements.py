@@ -85,11 +85,16 @@ def _of(desired: Any, live: Any, fields: Fields, ignored: str = "") -> Found:
 def _of_map(desired: Mapping[str, Any], live: Mapping[str, Any], fields: Fields, ignored: str) -> Found:
     found = _EQUAL
     for key, value in desired.items():
-        below = _of_field(key, value, live, fields)
-        if below is None:
+        owned = fields.get("f:" + key)
+        if owned is None or key not in live:
             return None
-        found = _with(found, key, below)
-    return found if all(field == "." or field[2:] in desired or field == ignored for field in fields) else None
+        if owned or value != live[key]:
+            below = _of(value, live[key], owned)
+            if below is None:
+                return None
+            found = _with(found, key, below)
+    besides = ("." in fields) + (ignored in fields and ignored[2:] not in desired)
+    return found if len(fields) == len(desired) + besides else None
 
 
 def _of_list(desired: list[Any], live: list[Any], fields: Fields) -> Found:

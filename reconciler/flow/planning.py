@@ -13,7 +13,7 @@ from reconciler.core.fallback import images
 from reconciler.core.handover import handed_over
 from reconciler.core.identity import moved, record_id
 from reconciler.core.ownership import is_ours, strippable
-from reconciler.core.plan import Revision, plan
+from reconciler.core.plan import Previews, Revision, plan
 from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
@@ -25,7 +25,7 @@ from reconciler.model.findings import Finding
 from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ENVIRONMENT_LABEL, SHAPES, Manifest, ObjectId, Observed
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Foreseen, Plan
 from reconciler.model.refs import Ref
 from reconciler.model.track import Track
 from reconciler.model.value import dataclass
@@ -74,7 +74,7 @@ class _Sight:
         self._desired: dict[ObjectId, Manifest] = {}
         self._settled: set[ObjectId] = set()
         self._equality, self._telling = equality, telling
-        self.share = Sharing()
+        self._share = Sharing()
 
     def desired_of(self, manifest: Manifest, live: Observed | None) -> Manifest:
         """What is desired of an object now that it is known what lives."""
@@ -98,7 +98,7 @@ class _Sight:
         manifest = self._desired[observed.id] = handed_over(rendered, observed)
         if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
             self._settled.discard(observed.id)
-            return replace(observed, body=self.share(observed.body))
+            return replace(observed, body=self._share(observed.body))
         self._settled.add(observed.id)
         return observed if rendered.owner in self._telling else outline(observed)
 
@@ -137,32 +137,32 @@ async def make_plan(
     desired = tuple(sight.desired_of(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = tuple(manifest for manifest in chosen if not sight.is_settled(manifest.id) or manifest.id not in world.objects)
-    previews, deferred = await _previews(cluster, suspects, world, options, sight.share)
+    previews, deferred = await _previews(cluster, suspects, world, options)
     unseen = deferred & world.objects.keys()
     found = await _unlabelled(cluster, previews, world)
     if found:
         world = replace(world, objects={**world.objects, **found})
-        previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options, sight.share)
+        previews |= await preview(cluster, [manifest for manifest in suspects if manifest.id in found], world, options)
     _remember(suspects, previews, world, equality)
     made = plan(graph, desired, world, previews, revision, options, findings)
     return Planned(made, graph, desired, world, options, deferred - unseen, unseen, tracks, falling)
 
 
 async def _previews(
-    cluster: Cluster, suspects: tuple[Manifest, ...], world: World, options: Options, share: Sharing
-) -> tuple[dict[ObjectId, Answer], frozenset[ObjectId]]:
+    cluster: Cluster, suspects: tuple[Manifest, ...], world: World, options: Options
+) -> tuple[dict[ObjectId, Answer | Foreseen], frozenset[ObjectId]]:
     namespaces = [manifest for manifest in suspects if manifest.id.kind == "Namespace"]
-    previews = await preview(cluster, namespaces, world, options, share)
+    previews = await preview(cluster, namespaces, world, options)
     coming = {id.name for id, answer in previews.items() if isinstance(answer, Accepted) and answer.created}
     rest = [manifest for manifest in suspects if manifest.id.kind != "Namespace"]
     deferred = frozenset(manifest.id for manifest in rest if manifest.id.namespace in coming)
     asked = [manifest for manifest in rest if manifest.id not in deferred]
-    previews |= await preview(cluster, asked if options.preflight else await _standing(cluster, asked, world), world, options, share)
+    previews |= await preview(cluster, asked if options.preflight else await _standing(cluster, asked, world), world, options)
     denied = _denied(previews, suspects)
     return {id: answer for id, answer in previews.items() if id not in denied}, deferred | denied
 
 
-def _denied(previews: Mapping[ObjectId, Answer], suspects: Iterable[Manifest]) -> frozenset[ObjectId]:
+def _denied(previews: Previews, suspects: Iterable[Manifest]) -> frozenset[ObjectId]:
     """What a tenant's account may not even preview where this plan is about to write its rights: a run died before it did, or somebody took them."""
     opening = {manifest.id.namespace for manifest in suspects if opens(manifest.id)}
     theirs = (manifest.id for manifest in suspects if manifest.id.namespace in opening and acting(manifest.body))
@@ -177,48 +177,46 @@ async def _standing(cluster: Cluster, manifests: Iterable[Manifest], world: Worl
     return [manifest for manifest in manifests if manifest.id in there]
 
 
-async def _unlabelled(cluster: Cluster, previews: Mapping[ObjectId, Answer], world: World) -> dict[ObjectId, Observed]:
+async def _unlabelled(cluster: Cluster, previews: Previews, world: World) -> dict[ObjectId, Observed]:
     """Objects that the inventory knows by their uid and that we have applied, but whose label somebody took away: drift, not strangers."""
     there = [id for id, answer in previews.items() if id in world.inventory.entries and id not in world.objects and _stands(answer)]
     found = [observed for observed in await fan(there, cluster.read) if observed is not None]
     return {one.id: one for one in found if is_ours(one.body) and one.uid == world.inventory.entries[one.id].uid}
 
 
-def _stands(answer: Answer) -> bool:
+def _stands(answer: Answer | Foreseen) -> bool:
     match answer:
+        case Foreseen():
+            return True
         case Accepted(created=created):
             return not created
         case Refused(managers=managers):
             return bool(managers)
 
 
-async def preview(
-    cluster: Cluster, manifests: Iterable[Manifest], world: World, options: Options, share: Sharing | None = None
-) -> dict[ObjectId, Answer]:
+async def preview(cluster: Cluster, manifests: Iterable[Manifest], world: World, options: Options) -> dict[ObjectId, Answer | Foreseen]:
     """The server's answer to each, by dry-run: forced on what is ours, never on foreign objects unless they are adopted."""
 
-    async def ask(manifest: Manifest) -> tuple[ObjectId, Answer]:
-        force = manifest.id in world.objects or options.adopt
-        answer = await cluster.apply(manifest.body, dry_run=True, force=force, live=world.objects.get(manifest.id))
-        return manifest.id, _brief(answer, share or Sharing(), is_ours=manifest.id in world.objects)
+    async def ask(manifest: Manifest) -> tuple[ObjectId, Answer | Foreseen]:
+        return manifest.id, await foresee(cluster, manifest, world.objects.get(manifest.id), adopt=options.adopt)
 
     return dict(await fan(manifests, ask))
 
 
-def _brief(answer: Answer, share: Sharing, *, is_ours: bool) -> Answer:
-    """As much of an answer as is looked at again; the bodies of thousands are a lot of memory. That it would be created is all there is to a new object."""
+async def foresee(cluster: Cluster, manifest: Manifest, live: Observed | None, *, adopt: bool = False) -> Answer | Foreseen:
+    """The server's answer to one, as much of it as is looked at again: the bodies of thousands are a lot of memory."""
+    answer = await cluster.apply(manifest.body, dry_run=True, force=live is not None or adopt, live=live)
     match answer:
         case Accepted(created=True):
             return Accepted({}, created=True)
-        case Accepted(body=body) if is_ours:
-            metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
-            return Accepted(share({**body, "metadata": metadata}), created=False)
+        case Accepted(body=body) if live is not None:
+            return Foreseen(changes(live.body, body))
         case _:
             return answer
 
 
-def _remember(suspects: Iterable[Manifest], previews: Mapping[ObjectId, Answer], world: World, equality: Equality) -> None:
+def _remember(suspects: Iterable[Manifest], previews: Previews, world: World, equality: Equality) -> None:
     for manifest in suspects:
         live, answer = world.objects.get(manifest.id), previews.get(manifest.id)
-        if live and isinstance(answer, Accepted) and not strippable(live.body) and not changes(live.body, answer.body):
+        if live and answer == Foreseen(()) and not strippable(live.body):
             equality.remember(manifest, live)

@@ -25,6 +25,13 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a write of an object of ours would change, says the target: nothing, where it is as desired however that is spelt."""
+
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """Write an object that is not there. `adopts` names the managers of a foreign object that is taken over."""
 

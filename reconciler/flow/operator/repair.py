@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from reconciler.core.changes import changes
 from reconciler.core.handover import handed_over
 from reconciler.core.ownership import is_ours, managers_of, owners
 from reconciler.core.plan import decide
 from reconciler.core.world import DEFAULT, World
 from reconciler.flow.equality import Equality
 from reconciler.flow.operator.keeper import Keeper
+from reconciler.flow.planning import foresee
 from reconciler.flow.writing import write
-from reconciler.model.answers import Accepted
 from reconciler.model.graph import Graph
 from reconciler.model.manifests import MANAGER, Manifest, ObjectId, Observed
-from reconciler.model.plan import Block, Create, Step, Update
+from reconciler.model.plan import Block, Create, Foreseen, Step, Update
 from reconciler.model.result import Status
 from reconciler.model.value import dataclass
 from reconciler.ports import Cluster
@@ -73,11 +72,11 @@ async def repair(cluster: Cluster, keeper: Keeper, equality: Equality, graph: Gr
 async def _step(
     cluster: Cluster, equality: Equality, graph: Graph, manifest: Manifest, live: Observed | None
 ) -> Create | Update | Block | None:
-    answer = await cluster.apply(manifest.body, dry_run=True, force=live is not None)
+    answer = await foresee(cluster, manifest, live)
     world = World({live.id: live}) if live is not None else World()
     steps: tuple[Step, ...] = decide(graph, manifest, world, {manifest.id: answer}, DEFAULT)
     if not steps:
-        if live is not None and isinstance(answer, Accepted) and not changes(live.body, answer.body):
+        if live is not None and answer == Foreseen(()):
             equality.remember(manifest, live)
         return None
     step = steps[0]
