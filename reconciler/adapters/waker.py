@@ -154,8 +154,41 @@ class Waker:
         self._seen(body, gone)
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Nothing is compared: each event would be copied to its depths for that, whoever needs it, and nobody does."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing was kept."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept: no object of ours grows annotations."""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Nothing is remembered of handlers: they are spies, which have no progress."""
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing was kept."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+    def purge(self, **_: Any) -> None:
+        """Nothing was kept."""
+
+    def touch(self, **_: Any) -> None:
+        """Nothing waits."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
+
+
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage, settings.persistence.progress_storage = _NoDiffs(), _NoProgress()
     network, watching, queueing, posting = settings.networking, settings.watching, settings.queueing, settings.posting
     network.connect_timeout, network.request_timeout = 10, 60  # by default there is none for a connection, and 300 s for a request
     network.error_backoffs = (1, 2, 4, 8, 16, 32, 60, 60, 60)  # five minutes: a short outage does not end Kopf

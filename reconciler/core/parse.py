@@ -17,6 +17,7 @@ from reconciler.core.values import OPEN, may_mention, mentions, substitute
 from reconciler.model.documents import Document, SourceTree
 from reconciler.model.findings import Finding, Place, ordered
 from reconciler.model.fleet import Fleet, Resource
+from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 from reconciler.model.refs import Ref
 from reconciler.model.spec import Spec
@@ -25,10 +26,14 @@ _MOST = 50
 """Findings of one file that are shown."""
 
 
-def parse(tree: SourceTree, kinds: tuple[Kind, ...]) -> Fleet:
-    """All that the source declares, and everything that is wrong with it. References are not looked at."""
+def parse(tree: SourceTree, kinds: tuple[Kind, ...], before: Graph | None = None) -> Fleet:
+    """All that the source declares, and everything that is wrong with it. References are not looked at.
+
+    A file that says to the letter what it said in the graph `before`, of the same kinds, is the resource that it was.
+    """
     head = read_fleet(tree)
     values = declared_values(head)
+    known = before if before is not None and before.fleet.spec is not None and before.fleet.spec.values == values else None
     findings: list[Finding] = [*head.findings]
     resources: dict[Ref, Resource[Spec]] = {}
     broken: set[Ref] = set()
@@ -40,7 +45,11 @@ def parse(tree: SourceTree, kinds: tuple[Kind, ...]) -> Fleet:
             )
         )
     for slot in slots:
-        resource, found = _resource(slot, tree.files.get(slot.path), values)
+        data = tree.files.get(slot.path)
+        if known is not None and (same := _unchanged(slot, data, known)) is not None:
+            resources[slot.ref] = same
+            continue
+        resource, found = _resource(slot, data, values)
         findings += _bounded(slot, found)
         if resource is None:
             broken.add(slot.ref)
@@ -48,6 +57,13 @@ def parse(tree: SourceTree, kinds: tuple[Kind, ...]) -> Fleet:
             resources[slot.ref] = resource
     whole = {ref: resources[ref] for ref in sorted(resources) if ref not in broken}
     return Fleet(head.name, head.spec, head.document, whole, frozenset(broken), ordered(findings))
+
+
+def _unchanged(slot: Slot, data: bytes | None, before: Graph) -> Resource[Spec] | None:
+    """What this very text in this very place was found to be. Only what nothing was wrong with is a resource at all."""
+    if data is None or slot.findings or before.documents.get(slot.path) != data:
+        return None
+    return before.fleet.resources.get(slot.ref)
 
 
 def _resource(slot: Slot, data: bytes | None, values: Mapping[str, Any] | None) -> tuple[Resource[Spec] | None, Collection[Finding]]:

@@ -43,11 +43,15 @@ def resolve(
     *,
     forced: Mapping[Ref, Hold] | None = None,
     findings: Iterable[Finding] = (),
+    before: Graph | None = None,
 ) -> Graph:
-    """The graph of `fleet` in `environment`. `findings` are those of check: what has an error is kept. `forced` are one-off holds."""
+    """The graph of `fleet` in `environment`. `findings` are those of check: what has an error is kept. `forced` are one-off holds.
+
+    `before` is an earlier graph of it: resources that are the same there are taken over with their values.
+    """
     table = {kind.name: kind for kind in kinds}
     found: list[Finding] = []
-    filled, unfit = _filled(fleet, environment, table, tree)
+    filled, unfit = _filled(fleet, environment, table, tree, before)
     found += unfit
     wrong = {ref for ref in (finding.subject for finding in (*findings, *unfit) if finding.is_error) if ref and ref in fleet.resources}
     kept = _closure(fleet.broken | wrong | linking.unresolved, fleet, linking)
@@ -74,14 +78,18 @@ def resolve(
 
 
 def _filled(
-    fleet: Fleet, environment: Environment, table: Mapping[str, Kind], tree: SourceTree
+    fleet: Fleet, environment: Environment, table: Mapping[str, Kind], tree: SourceTree, before: Graph | None
 ) -> tuple[dict[Ref, Resource[Spec]], list[Finding]]:
     """Resources with this environment's values in place of the fleet's defaults."""
     assert fleet.spec is not None
     if environment.values == fleet.spec.values:
         return dict(fleet.resources), []
     filled, findings = dict(fleet.resources), []
+    known = before if before is not None and before.environment.values == environment.values else None
     for ref, resource in fleet.resources.items():
+        if known is not None and known.fleet.resources.get(ref) is resource and ref in known.resources:
+            filled[ref] = known.resources[ref]
+            continue
         if not may_mention(tree.files[resource.document.path]):
             continue
         value: Any = resource.document.value["spec"]

@@ -10,6 +10,7 @@ from reconciler.core.parse import parse
 from reconciler.model.documents import SourceTree
 from reconciler.model.findings import Finding
 from reconciler.model.fleet import Fleet
+from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 
 
@@ -22,8 +23,8 @@ class Understanding(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def understand(tree: SourceTree, kinds: tuple[Kind, ...]) -> Understanding:
-    """Parse and check in one."""
-    fleet = parse(tree, kinds)
+def understand(tree: SourceTree, kinds: tuple[Kind, ...], before: Graph | None = None) -> Understanding:
+    """Parse and check in one. What did not change since the graph `before` is taken from it."""
+    fleet = parse(tree, kinds, before)
     linking = link(fleet, kinds)
     return Understanding(tree, fleet, linking, check(fleet, kinds, tree, linking))

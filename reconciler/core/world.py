@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
 
 from reconciler.core.inventory import Inventory, decode, is_inventory
 from reconciler.core.ownership import fields_of, is_ours
-from reconciler.model.manifests import MANAGER, ObjectId, Observed
+from reconciler.model.manifests import MANAGER, Manifest, ObjectId, Observed
 from reconciler.model.value import dataclass
 
 
@@ -40,12 +41,24 @@ def behold(found: Iterable[Observed]) -> World:
 _OUTLINE = ("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "deletionTimestamp")
 
 
-def outline(observed: Observed) -> Observed:
-    """A live object of ours without what nobody has to look at again once it was compared: who and whose it is, and where it comes from."""
-    body, metadata = observed.body, observed.body["metadata"]
-    kept = {name: metadata[name] for name in _OUTLINE if name in metadata}
+def outline(observed: Observed, manifest: Manifest) -> Observed:
+    """A live object that is as its manifest says, without what nobody has to look at again: who and whose it is, and where it comes from.
+
+    What it has in common with the manifest is the manifest's own: of thousands that is a lot of memory.
+    """
+    body, metadata, said = observed.body, observed.body["metadata"], manifest.body["metadata"]
+    kept = {name: metadata[name] for name in _OUTLINE if name in metadata} | {"name": manifest.id.name}
+    if kept.get("labels") == said.get("labels"):
+        kept["labels"] = said.get("labels")
+    if "annotations" in kept:
+        kept["annotations"] = {name: _same(value, said.get("annotations", {}).get(name)) for name, value in kept["annotations"].items()}
     entry = {"manager": MANAGER, "operation": "Apply", "fieldsV1": fields_of(body) or {}}
-    return replace(observed, body={"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {**kept, "managedFields": [entry]}})
+    slim = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {**kept, "managedFields": [entry]}}
+    return replace(observed, id=manifest.id, body=slim)
+
+
+def _same(value: str, known: str | None) -> str:
+    return known if known == value and known is not None else sys.intern(value)
 
 
 def without_leaving(world: World, desired: Collection[ObjectId]) -> World:

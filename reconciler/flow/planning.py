@@ -100,7 +100,7 @@ class _Sight:
             self._settled.discard(observed.id)
             return replace(observed, body=self._share(observed.body))
         self._settled.add(observed.id)
-        return observed if rendered.owner in self._telling else outline(observed)
+        return observed if rendered.owner in self._telling else outline(observed, manifest)
 
 
 async def observe(cluster: Cluster, graph: Graph, glance: Glance = whole) -> World:

@@ -14,7 +14,7 @@ from reconciler.adapters.cluster.transport import Transport
 from reconciler.model.manifests import Body, ObjectId, Observed
 from reconciler.ports import Glance, Unreachable, whole
 
-PAGE = 500
+PAGE = 50
 """Objects in one answer: while it is parsed nothing else runs, and nothing takes more memory."""
 _RESTARTS = 5
 

@@ -53,21 +53,24 @@ class NothingDesired(Exception):
     """The commit says nothing that could be applied: `fleet.yaml` does not stand, or there is no spec at all."""
 
 
-def desire(source: Source, revision: str, name: str, kinds: tuple[Kind, ...], today: date, before: Lasting) -> Desire:
+def desire(
+    source: Source, revision: str, name: str, kinds: tuple[Kind, ...], today: date, before: Lasting, known: Graph | None = None
+) -> Desire:
     """What a commit asks for. Raises NothingDesired with a sentence, and SourceUnavailable.
 
     What is broken, or blocked by a rule of the policy, is kept: nothing is written of it. To all others it is as it last was, so that a
     typing error in one file takes no task out of its worker's schedule and no caller out of a network policy.
+    `known` is the graph of an earlier commit: what did not change since then is not read again.
     """
     tree = source.tree(revision)
-    graph = _graph(source, tree, name, kinds, today)
+    graph = _graph(source, tree, name, kinds, today, known)
     wrong = sorted({finding.place.path for finding in errors(graph.findings) if finding.place.path.startswith(ROOT)})
     lasting = Lasting(revision, {path: commit for path in wrong if (commit := before.of(path)) and commit != revision})
     good = {path: data for path, commit in lasting.files.items() if (data := _read(source, path, commit)) is not None}
     if not good:
         return Desire(revision, graph, render(graph, kinds), lasting)
     refused = {path: why for path, why in tree.refused.items() if path not in good}
-    stood_in = _graph(source, replace(tree, files={**tree.files, **good}, refused=refused), name, kinds, today)
+    stood_in = _graph(source, replace(tree, files={**tree.files, **good}, refused=refused), name, kinds, today, known)
     manifests = tuple(manifest for manifest in render(stood_in, kinds) if manifest.owner not in graph.kept)
     resources = {ref: resource for ref, resource in stood_in.resources.items() if ref not in graph.kept}
     fleet = replace(stood_in.fleet, broken=graph.fleet.broken, findings=graph.fleet.findings)
@@ -92,8 +95,8 @@ def as_before(desire: Desire, before: Desire | None) -> Desire:
     return replace(desire, manifests=tuple(old if (old := known.get(new.id)) == new and old else new for new in desire.manifests))
 
 
-def _graph(source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...], today: date) -> Graph:
-    reading = understand(tree, kinds)
+def _graph(source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...], today: date, known: Graph | None) -> Graph:
+    reading = understand(tree, kinds, known)
     if reading.fleet.spec is None:
         wrong = errors(reading.findings)[0]
         raise NothingDesired(f"{wrong.place}: {wrong.code}: {wrong.message}")
@@ -102,20 +105,22 @@ def _graph(source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...],
         raise NothingDesired(f"{where.place}: {where.code}: {where.message}")
     if not reading.fleet.resources:
         raise NothingDesired("there is no spec that stands; an empty source changes nothing")
-    return _resolved(source, reading, where, kinds, today)
+    return _resolved(source, reading, where, kinds, today, known)
 
 
-def _resolved(source: Source, reading: Understanding, where: Environment, kinds: tuple[Kind, ...], today: date) -> Graph:
+def _resolved(
+    source: Source, reading: Understanding, where: Environment, kinds: tuple[Kind, ...], today: date, known: Graph | None
+) -> Graph:
     lock, about_lock = _lock(source, reading, where)
     found = reading.findings
 
-    def resolved(findings: tuple[Finding, ...]) -> Graph:
-        return resolve(reading.fleet, kinds, reading.linking, where, lock, reading.tree, today, findings=findings)
+    def resolved(findings: tuple[Finding, ...], before: Graph | None) -> Graph:
+        return resolve(reading.fleet, kinds, reading.linking, where, lock, reading.tree, today, findings=findings, before=before)
 
-    graph = resolved(found)
+    graph = resolved(found, known)
     rules = policy(graph, kinds, today)
     if any(finding.subject in graph.resources for finding in errors(rules)):
-        graph = resolved((*found, *rules))
+        graph = resolved((*found, *rules), graph)
     return replace(graph, findings=ordered((*found, *about_lock, *graph.findings, *rules)))
 
 

@@ -210,8 +210,9 @@ class Operator:
             state, outfit = self.state, self._outfit
             today = outfit.clock.now().date()
             if state.desire is None or state.desire.revision != revision or state.read_on != today:
+                known = state.desire.graph if state.desire is not None else None
                 read = await asyncio.to_thread(
-                    desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, self.state.lasting
+                    desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known
                 )
                 await self._witness(read)
                 state.read_on = today
