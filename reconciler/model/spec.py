@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -79,22 +79,27 @@ def documented(model: type[Spec]) -> Mapping[str, FieldInfo]:
     return model.model_fields
 
 
-def _strings(model: type[Spec]) -> dict[str, str]:
+def _strings(model: type[Spec]) -> Mapping[str, str]:
     """Field -> the string below it, of one class alone."""
-    name, module = model.__name__.partition("[")[0], inspect.getmodule(model)
+    module = inspect.getmodule(model)
     assert module is not None
-    body = next((node.body for node in _syntax(module).body if isinstance(node, ast.ClassDef) and node.name == name), ())
-    return {
-        field.target.id: inspect.cleandoc(below.value.value)
-        for field, below in pairwise(body)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
-    }
+    return _of_module(module).get(model.__name__.partition("[")[0], {})
 
 
 @cache
-def _syntax(module: ModuleType) -> ast.Module:
-    return ast.parse(inspect.getsource(module))
+def _of_module(module: ModuleType) -> Mapping[str, Mapping[str, str]]:
+    """Class -> its fields and the strings below them. The syntax tree goes at once: those of all models are eight megabytes."""
+    classes = (node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef))
+    return {node.name: dict(_of_body(node.body)) for node in classes}
+
+
+def _of_body(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for field, below in pairwise(body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
+            case _:
+                pass
 
 
 def aliases(model: type[Spec], fields: Iterable[str]) -> list[str]:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.adapters.ledger import rows
 from reconciler.adapters.ledger.database import Database
@@ -138,8 +137,12 @@ def _note(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert what is not there yet; another process may be doing the same."""
     match connection.dialect.name:
         case "sqlite":
+            from sqlalchemy.dialects import sqlite
+
             connection.execute(sqlite.insert(table).values(row).on_conflict_do_nothing())
         case "postgresql":
+            from sqlalchemy.dialects import postgresql  # two megabytes that a ledger in a file does without
+
             connection.execute(postgresql.insert(table).values(row).on_conflict_do_nothing())
         case _:
             key = next(iter(table.primary_key))
