@@ -1,7 +1,9 @@
 """The floor: bare server-side-apply requests at 50 connections, with the very bodies that `fleet apply` sends.
 
-`python -m bench.floor render REPOSITORY FILE` writes them into a file; `python -m bench.floor send KUBECONFIG FILE` sends them, namespaces
-first, and prints seconds of wall and CPU time. Both are processes of their own, so that neither adds to what is measured.
+`python -m bench.floor render REPOSITORY FILE` writes them into a file, `python -m bench.floor project REPOSITORY FILE` the custom resources
+that an operator keeps beside them, and their statuses; `python -m bench.floor define KUBECONFIG FILE` sends the definitions of those,
+`python -m bench.floor send KUBECONFIG FILE` what is in the file, namespaces first, and prints
+seconds of wall and CPU time. All are processes of their own, so that none adds to what is measured.
 """
 
 import asyncio
@@ -17,12 +19,21 @@ from typing import Any
 import aiohttp
 import orjson
 
+from reconciler.core.crds import crds, shapes
+from reconciler.core.facts import Facts
+from reconciler.core.projecting import projection
 from reconciler.core.render import render
+from reconciler.core.standing import standing
+from reconciler.flow.known import status_of
 from reconciler.kinds import KINDS
-from reconciler.model.manifests import REVISION_ANNOTATION, SHAPES, Manifest
+from reconciler.model.graph import Graph
+from reconciler.model.manifests import INSTALLED, REVISION_ANNOTATION, SHAPES, Manifest
+from reconciler.model.refs import Ref
+from reconciler.model.spec import API_VERSION
 from reconciler.shell.workspace import open_workspace
 
 CONNECTIONS = 50
+_SHAPES = {**SHAPES, **INSTALLED, **shapes(KINDS)}
 HEADERS = {"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"}
 
 
@@ -39,26 +50,58 @@ def _sent(manifest: Manifest, revision: str) -> dict[str, Any]:
     return {**manifest.body, "metadata": metadata}
 
 
+def resources(root: Path) -> list[dict[str, Any]]:
+    """The custom resources of the fleet in `root` and then their statuses, as an operator sends them."""
+    workspace = open_workspace(root)
+    graph, revision = workspace.graph(workspace.environment(None)), workspace.reading.tree.revision
+    projected = projection(graph, KINDS)
+    found = [(ref, body) for ref in projected.ids.values() if (body := projected.body(ref)) is not None]
+    named = [
+        (ref, {**body, "metadata": {name: body["metadata"][name] for name in ("name", "namespace") if name in body["metadata"]}})
+        for ref, body in found
+    ]
+    said = [
+        {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": body["metadata"], "status": _status(ref, graph, revision)}
+        for ref, body in named
+    ]
+    return [dict(body) for _, body in found] + said
+
+
+def _status(ref: Ref, graph: Graph, revision: str) -> Any:
+    return orjson.loads(status_of(standing(ref, graph, Facts(revision, generation=1), None, "2026-01-01T00:00:00Z")))
+
+
 def path_of(body: dict[str, Any]) -> str:
-    """Where an object is."""
+    """Where an object is; its status, where the body has nothing else."""
     version, metadata = body["apiVersion"], body["metadata"]
-    shape = SHAPES[version.rpartition("/")[0], body["kind"]]
+    shape = _SHAPES[version.rpartition("/")[0], body["kind"]]
     folder = f"/namespaces/{metadata['namespace']}" if shape.namespaced else ""
-    return f"{'/apis' if '/' in version else '/api'}/{version}{folder}/{shape.plural}/{metadata['name']}"
+    path = f"{'/apis' if '/' in version else '/api'}/{version}{folder}/{shape.plural}/{metadata['name']}"
+    return f"{path}/status" if "status" in body and "spec" not in body else path
 
 
 async def send(config: dict[str, Any], objects: list[dict[str, Any]]) -> float:
     """Seconds that the requests took, to the server of a kubeconfig."""
-    server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=ssl.create_default_context(cafile=server["certificate-authority"]))
-    headers = {**HEADERS, "Authorization": f"Bearer {user['token']}"}
-    first = [body for body in objects if body["kind"] == "Namespace"]
-    rest = [body for body in objects if body["kind"] != "Namespace"]
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+    server = config["clusters"][0]["cluster"]
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for body in objects:
+        groups.setdefault(_turn(body), []).append(body)
+    async with _session(config) as session:
         began = time.perf_counter()
-        for group in (first, rest):
+        for _, group in sorted(groups.items()):
             await _send(session, server["server"], group)
         return time.perf_counter() - began
+
+
+def _session(config: dict[str, Any]) -> aiohttp.ClientSession:
+    server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=ssl.create_default_context(cafile=server["certificate-authority"]))
+    return aiohttp.ClientSession(connector=connector, headers={**HEADERS, "Authorization": f"Bearer {user['token']}"})
+
+
+def _turn(body: dict[str, Any]) -> int:
+    """Namespaces before what is in them, an object before its status."""
+    return 0 if body["kind"] == "Namespace" else 2 if "status" in body else 1
 
 
 async def _send(session: aiohttp.ClientSession, server: str, objects: Iterable[dict[str, Any]]) -> None:
@@ -76,9 +119,35 @@ async def _send(session: aiohttp.ClientSession, server: str, objects: Iterable[d
 
 
 def _render(root: Path, file: Path) -> None:
-    objects = bodies(root)
+    _written(bodies(root), file)
+
+
+def _project(root: Path, file: Path) -> None:
+    _written(resources(root), file)
+
+
+def _written(objects: list[dict[str, Any]], file: Path) -> None:
     file.write_bytes(orjson.dumps(objects))
     print(json.dumps({"objects": len(objects)}))
+
+
+def _define(kubeconfig: Path, file: Path) -> None:
+    """Writes the definitions of the custom resources into a file, sends them, and waits until they are served."""
+    _written([dict(crd) for crd in crds(KINDS)], file)
+    _measured(kubeconfig, file)
+    asyncio.run(_served(json.loads(kubeconfig.read_text())))
+
+
+async def _served(config: dict[str, Any]) -> None:
+    async with _session(config) as session:
+        for kind in KINDS:
+            url = f"{config['clusters'][0]['cluster']['server']}/apis/{API_VERSION}/{kind.plural}"
+            for _ in range(300):
+                if (await session.get(url)).status == 200:
+                    break
+                await asyncio.sleep(0.1)
+            else:
+                raise SystemExit(f"{url} is never served")
 
 
 def _measured(kubeconfig: Path, file: Path) -> None:
@@ -91,4 +160,4 @@ def _measured(kubeconfig: Path, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"render": _render, "send": _measured}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    {"render": _render, "project": _project, "define": _define, "send": _measured}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

@@ -27,11 +27,12 @@ class Took(NamedTuple):
 
 
 class Bodies(NamedTuple):
-    """What the floor sends, before and after the new image."""
+    """What the floor sends, before and after the new image; and the custom resources that an operator keeps beside that."""
 
     count: int
     first: Path
     second: Path
+    resources: tuple[Path, Path]
 
 
 class Wanted(NamedTuple):
@@ -71,7 +72,7 @@ def rounds(folder: Path, services: int, runs: int, wanted: Wanted, say: Callable
     found = Rounds(tier="", objects=bodies.count, floor={}, fleet={}, operated=[])
     for number in range(runs + 1):
         say(f"floor {number + 1} of {runs + 1}: {bodies.count} requests, three times")
-        tier = _floor(root, bodies, found.floor)
+        tier = _floor(root, bodies, found.floor, wanted)
         found = found._replace(tier=tier)
         if number < runs and wanted.apply:
             say(f"fleet apply {number + 1} of {runs}")
@@ -94,10 +95,13 @@ def _life(life: Operated, into: Rounds) -> None:
 
 def _bodies(root: Path, folder: Path) -> Bodies:
     first, second = folder / "first.json", folder / "second.json"
+    resources = folder / "first-resources.json", folder / "second-resources.json"
     count = _floor_says(root, "render", root, first)["objects"]
+    _floor_says(root, "project", root, resources[0])
     fleets.bump(root, 2)
     _floor_says(root, "render", root, second)
-    return Bodies(int(count), first, second)
+    _floor_says(root, "project", root, resources[1])
+    return Bodies(int(count), first, second, resources)
 
 
 def _floor_says(root: Path, *arguments: str | Path) -> dict[str, float]:
@@ -105,14 +109,23 @@ def _floor_says(root: Path, *arguments: str | Path) -> dict[str, float]:
     return found
 
 
-def _floor(root: Path, bodies: Bodies, into: dict[str, list[Took]]) -> str:
+def _floor(root: Path, bodies: Bodies, into: dict[str, list[Took]], wanted: Wanted) -> str:
     with servers.fresh() as server:
-        for phase, file in (("nothing", bodies.first), ("noop", bodies.first), ("image", bodies.second)):
+
+        def sent(file: Path) -> Took:
             before = server.moment()
             told = _floor_says(root, "send", server.kubeconfig, file)
-            into.setdefault(phase, []).append(Took(told["wall"], told["cpu"] + server.moment().cpu - before.cpu))
-        into["unasked"] = into["nothing"]
-        into |= {f"operator-{phase}": into[phase] for phase in ("nothing", "noop", "image")}
+            return Took(told["wall"], told["cpu"] + server.moment().cpu - before.cpu)
+
+        for phase, file in (("nothing", bodies.first), ("noop", bodies.first), ("image", bodies.second)):
+            into.setdefault(phase, []).append(sent(file))
+        into["unasked"] = into["operator-nothing"] = into["nothing"]
+        into["operator-noop"] = into["noop"]
+        if wanted.operator:  # everything: the objects, the custom resources, their statuses
+            _floor_says(root, "define", server.kubeconfig, root.parent / "definitions.json")
+            sent(bodies.resources[0])
+            children, beside = into["image"][-1], sent(bodies.resources[1])
+            into.setdefault("operator-image", []).append(Took(children.wall + beside.wall, children.cpu + beside.cpu))
         return server.tier
 
 

@@ -22,6 +22,7 @@ from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, des
 from reconciler.flow.operator.operator import Operator
 from reconciler.flow.operator.state import Outfit
 from reconciler.kinds import KINDS
+from reconciler.model.graph import Graph
 from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGER, SHAPES, Body, ObjectId, Observed, identify
 from reconciler.model.spec import GROUP
 from reconciler.ports import EventKind
@@ -50,13 +51,15 @@ class Read:
         """Commits of a walk are its own: nobody else reads them."""
         self._known.clear()
 
-    def __call__(self, source: Any, revision: str, name: str, kinds: Any, today: date, before: Lasting) -> Desire:
+    def __call__(
+        self, source: Any, revision: str, name: str, kinds: Any, today: date, before: Lasting, known: Graph | None = None
+    ) -> Desire:
         self.count += 1
         tree = source.tree(revision)
         key = (tuple(sorted(tree.files.items())), revision, today, repr(before))
         if key not in self._known:
             try:
-                self._known[key] = desire(source, revision, name, kinds, today, before)
+                self._known[key] = desire(source, revision, name, kinds, today, before, known)
             except NothingDesired as nothing:
                 self._known[key] = nothing
         found = self._known[key]
