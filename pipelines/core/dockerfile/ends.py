@@ -1,4 +1,4 @@
-"""Ends of life: the last day on which somebody fixes the faults of a release for everybody."""
+"""Ends of life that the name of an image tells of."""
 
 from __future__ import annotations
 
@@ -6,24 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-ENDS = {
-    "Python 3.8": date(2024, 10, 7),
-    "Python 3.9": date(2025, 10, 31),
-    "Python 3.10": date(2026, 10, 31),
-    "Python 3.11": date(2027, 10, 31),
-    "Python 3.12": date(2028, 10, 31),
-    "Python 3.13": date(2029, 10, 31),
-    "Python 3.14": date(2030, 10, 31),
-    "Debian 10": date(2024, 6, 30),
-    "Debian 11": date(2026, 8, 31),
-    "Debian 12": date(2028, 6, 30),
-    "Debian 13": date(2030, 6, 30),
-    "Ubuntu 20.04": date(2025, 5, 31),
-    "Ubuntu 22.04": date(2027, 4, 30),
-    "Ubuntu 24.04": date(2029, 4, 30),
-}
-"""Python: end of security fixes (devguide.python.org/versions). Debian: end of LTS (wiki.debian.org/LTS). Ubuntu: end of standard support
-(ubuntu.com/about/release-cycle); what a paid subscription adds is left out."""
+from pipelines.core.releases import PYTHON, SYSTEMS
 
 _PYTHON = re.compile(r"(?:^|/)python:(3\.\d+)(?=[.\-@]|$)")
 _UBUNTU = re.compile(r"ubuntu[:\-]?(\d\d\.\d\d)")
@@ -40,6 +23,7 @@ def releases(image: str) -> Iterator[str]:
 
 
 def ended(release: str, today: date) -> date | None:
-    """The last day of a release, where that is behind us."""
-    end = ENDS.get(release)
+    """The last day of a release such as `Debian 12` or `Python 3.11`, where that is behind us."""
+    family, _, version = release.lower().partition(" ")
+    end = PYTHON.get(version) if family == "python" else SYSTEMS.get(f"{family} {version}")
     return end if end is not None and end < today else None
