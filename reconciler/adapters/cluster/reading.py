@@ -15,7 +15,9 @@ from reconciler.model.manifests import Body, ObjectId, Observed
 from reconciler.ports import Glance, Unreachable, whole
 
 PAGE = 50
-"""Objects in one answer: while it is parsed nothing else runs, and nothing takes more memory."""
+"""Objects in one answer: while it is parsed nothing else runs, and what is kept of it lies among what is not, which holds on to memory."""
+MANY, LARGER = 1_000, 500
+"""After so many of a kind come larger pages: each has a server look through all that it has of the kind."""
 _RESTARTS = 5
 
 
@@ -51,7 +53,7 @@ async def _pages(transport: Transport, kind: Kind, labels: Mapping[str, str], gl
     known: dict[bytes, Any] = {}
     mark: str | None = None
     while True:
-        path = kind.path + query(labelSelector=selector(labels), limit=PAGE, **{"continue": mark})
+        path = kind.path + query(labelSelector=selector(labels), limit=PAGE if len(found) < MANY else LARGER, **{"continue": mark})
         status, body, _ = await transport.send("GET", path)
         if status == 410 and mark is not None:
             return None
