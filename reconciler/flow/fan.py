@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-WIDTH = 16
+WIDTH = 24
 """Requests in flight. More are not answered sooner by one API server, and each connection has its buffers."""
 
 
