@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
+from functools import lru_cache
 
 from reconciler.core.inventory import Inventory, decode, is_inventory
 from reconciler.core.ownership import fields_of, is_ours
@@ -58,7 +58,13 @@ def outline(observed: Observed, manifest: Manifest) -> Observed:
 
 
 def _same(value: str, known: str | None) -> str:
-    return known if known == value and known is not None else sys.intern(value)
+    return known if known == value and known is not None else _one(value)
+
+
+@lru_cache(maxsize=64)
+def _one(value: str) -> str:
+    """The one of all that are equal: a commit is named by every object that it wrote."""
+    return value
 
 
 def without_leaving(world: World, desired: Collection[ObjectId]) -> World:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.approval import brief, names
+from reconciler.core.approval import SHORTEST, brief, names
 from reconciler.model.happenings import SourceChanged, SourceState
 from reconciler.model.value import dataclass
 from reconciler.ports import BranchGone, Fetched, Listener, Relation, SourceUnavailable, Unverified, Upstream
@@ -37,6 +37,7 @@ class Following:
         before = self.revision
         try:
             fetched = await self._upstream.fetch(applied or None)
+            is_meant = await self._is_meant(fetched, approved)
         except BranchGone as gone:
             self._tell(SourceState.GONE, _said(gone))
         except Unverified as unsigned:
@@ -44,7 +45,7 @@ class Following:
         except SourceUnavailable as unavailable:
             self._tell(SourceState.UNAVAILABLE, _said(unavailable))
         else:
-            self._take(fetched, applied, approved)
+            self._take(fetched, applied, is_meant=is_meant)
         return self.revision != before
 
     async def confirm(self, applied: str, approved: str) -> None:
@@ -57,9 +58,18 @@ class Following:
         """The commit turned out to say nothing that could be applied."""
         self._tell(SourceState.BROKEN, message)
 
-    def _take(self, fetched: Fetched, applied: str, approved: str) -> None:
+    async def _is_meant(self, fetched: Fetched, approved: str) -> bool:
+        """Whether a rewritten branch was approved as it is, or when it had fewer commits: it must not matter when it was looked at."""
+        if fetched.relation is not Relation.REWOUND or fetched.revision == self.revision or names(approved, fetched.revision):
+            return True
+        if len(approved) < SHORTEST:
+            return False
+        since = await self._upstream.fetch(approved)
+        return since.revision == fetched.revision and since.relation is Relation.FORWARD
+
+    def _take(self, fetched: Fetched, applied: str, *, is_meant: bool) -> None:
         newest = fetched.revision
-        if fetched.relation is Relation.REWOUND and newest != self.revision and not names(approved, newest):
+        if not is_meant:
             message = (
                 f"the branch was rewritten: {newest[:12]} does not descend from {applied[:12]}, which is applied; "
                 f"if that is meant: fleet approve {brief(newest)}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from reconciler.core.approval import brief
-from reconciler.core.orders import PAUSED, RECONCILE
+from reconciler.core.orders import APPROVED, PAUSED, RECONCILE
 from reconciler.model.happenings import ConflictFound, DriftRepaired, LeaseChanged, RunEnded, SourceChanged, SourceState
 from reconciler.model.manifests import ObjectId
 from reconciler.model.result import Ending
@@ -147,6 +148,22 @@ async def test_a_rewound_branch_waits_for_a_person(site: Site) -> None:
         await asyncio.sleep(0.4)
         assert deployment("s9") in await site.live()
         assert "fleet approve" in site.ears.of(SourceChanged)[-1].message
+
+
+async def test_what_is_pushed_onto_an_approved_branch_is_approved_with_it(site: Site) -> None:
+    async with site.running() as operator:
+        first = site.shelf.head
+        site.shelf.push(first.having("specs/services/acme/s9.yaml", service("s9")))
+        await settled(site, operator, site.shelf.head.revision)
+        site.shelf.rewind()
+        meant = replace(first, revision="a" * 40)
+        site.shelf.push(meant)
+        site.shelf.push(replace(meant.having("specs/services/acme/s8.yaml", service("s8")), revision="b" * 40))
+        operator.wake("webhook")
+        await until(lambda: site.ears.of(SourceChanged)[-1].state is SourceState.REWOUND)
+        operator.ordered("all", {"metadata": {"annotations": {APPROVED: meant.revision}}})
+        await settled(site, operator, "b" * 40)
+        assert deployment("s8") in await site.live()
 
 
 async def test_a_pause_stops_writes_of_what_it_names_and_ends_with_its_order(site: Site) -> None:
