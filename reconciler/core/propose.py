@@ -80,7 +80,7 @@ def proposal(letter: Mapping[str, Any]) -> Proposal:
         fleet, environment, told = letter["fleet"], letter["environment"], letter["about"][0]
         kind, tenant, name = told["ref"].split("/")
         failed, why = told["failed"], told.get("reason") or told["message"]
-        reason = seen(why)[:_REASON].strip() or None
+        reason = seen(str(why))[:_REASON].strip() or None
         hold = Hold(tag=told["tag"], reason=reason, by=OPERATOR, environments=(environment,))
         Hold(tag=failed)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
@@ -90,7 +90,7 @@ def proposal(letter: Mapping[str, Any]) -> Proposal:
         one.name for one in KINDS if _is_held(one.spec)
     }:
         raise NotProposed("what was spooled is no build that was put back")
-    own = short([fleet, environment, ref, failed], 7)  # names with `-` in them look alike when they are joined
+    own = short([fleet, environment, str(ref), failed], 7)  # names with `-` in them look alike when they are joined
     return Proposal(ref, environment, hold, failed, f"fleet/hold-{tenant}-{name}-{_UNSAFE.sub('-', failed)[:_SHOWN]}-{own}")
 
 

@@ -75,7 +75,9 @@ def command(
         raise Refusal(str(wrong), wrong.fix, Exit.USAGE) from None
     set_up(sys.stderr, logs)
     bring_up_to_date(place)
-    wishes = Wishes(env, mirror, folder.absolute(), place, host, port, _present(hooks, "github"), _present(hooks, "gitlab"), secrets, within(path))
+    wishes = Wishes(
+        env, mirror, folder.absolute(), place, host, port, _present(hooks, "github"), _present(hooks, "gitlab"), secrets, within(path)
+    )
     process = Process(wishes)
 
     async def work(stop: Stop) -> None:
