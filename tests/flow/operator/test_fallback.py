@@ -301,7 +301,7 @@ async def test_a_build_that_is_put_back_asks_for_one_pull_request_whose_hold_git
         versions = await site.versions()
         site.shelf.push(site.shelf.head.having(wanted.path, merged.decode()))
         operator.wake("webhook")
-        await until(lambda: operator.state.result is not None and operator.state.result.revision == site.shelf.head.revision)
+        await until(lambda: operator.vitals().revision == site.shelf.head.revision)
         await quiet(site, operator)
         assert (await image(site), await track(site)) == ("a", Track(healthy=digest("a"), spent=(digest("b"),)))
         assert (await site.versions())[deployment("s0")] == versions[deployment("s0")]
