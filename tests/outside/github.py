@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +41,8 @@ class GitHub:
     """For a request by number (from 0): an answer in place of the real one; `lost`: it is done, and nobody is told; `reset`: it is not done."""
     before: Callable[[GitHub, str], None] = lambda github, what: None
     """Somebody else, just before a request is looked at."""
+    meanwhile: Callable[[str], Awaitable[None]] | None = None
+    """The same, with time to ask something itself."""
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -69,6 +71,8 @@ class GitHub:
         self.got.append(what)
         body = orjson.loads(await request.read() or b"null")
         self.before(self, what)
+        if self.meanwhile is not None:
+            await self.meanwhile(what)
         faked = self.answer(len(self.got) - 1, what)
         if isinstance(faked, web.Response):
             return faked

@@ -130,6 +130,46 @@ async def test_a_file_that_changes_between_reading_and_writing_is_changed_as_it_
         assert_one(served, held=HELD.replace(b"replicas:   2", b"replicas:   3"))
 
 
+@pytest.mark.parametrize("what", ["POST git/refs", f"PUT contents/{PATH}", "POST pulls"])
+async def test_two_at_once_make_one_and_both_are_done(secrets, what):
+    """As when a request is sent a second time below us: it is done between our look and our write."""
+
+    async def first(served: GitHub) -> None:
+        posted = await send(secrets, served)
+        assert posted == Posted(taken=True)
+
+    async with github(FILES) as served:
+
+        async def other(asked: str) -> None:
+            if asked == what and not others:
+                others.append(asked)
+                await first(served)
+
+        others: list[str] = []
+        served.meanwhile = other
+        await first(served)
+        assert others == [what]
+        assert_one(served)
+
+
+async def test_a_pull_request_that_github_refuses_for_good_is_settled(secrets):
+    async with github(FILES, answer=lambda _, what: web.json_response({}, status=422) if what == "POST pulls" else None) as served:
+        posted = await send(secrets, served)
+        assert (posted.taken, posted.hopeless) == (False, True)
+        assert posted.reason == "GitHub does not open the pull request: it answers 422"
+
+
+async def test_a_change_that_github_refuses_is_tried_again(secrets):
+    """A rule for branches may be in the way, which a person can lift."""
+    async with github(FILES, answer=lambda _, what: web.json_response({}, status=422) if what.startswith("PUT") else None) as served:
+        posted = await send(secrets, served)
+        assert (posted.taken, posted.hopeless) == (False, False)
+        assert posted.reason == "GitHub does not take the change: it answers 422"
+        served.answer = lambda *_: None
+        assert (await send(secrets, served)).taken
+        assert_one(served)
+
+
 async def test_a_branch_that_was_made_before_main_moved_on_is_used(secrets):
     async with github(FILES, answer=lambda _, what: "reset" if what.startswith("PUT") else None) as served:
         assert not (await send(secrets, served)).taken
