@@ -23,6 +23,8 @@ _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def wants(target: Notification, message: Message) -> bool:
     """Whether a target is told."""
+    if message.proposes or target.type == "pull-request":
+        return message.proposes and target.type == "pull-request"
     if target.type == "github":
         return bool(message.verdict) and _is_commit(message.revision)
     return message.topic in target.events if target.events else message.topic != "begun"
@@ -48,7 +50,7 @@ def content(message: Message, id: str, fleet: str, environment: str, now: dateti
 def for_slack(body: Mapping[str, Any]) -> dict[str, str]:
     """`{"text": ...}`, in which nothing is a command."""
     text = f"[{body['fleet']} {body['environment']}] {body['topic']}: {body['text']}"
-    return {"text": _seen(text).translate(_SLACK)}
+    return {"text": seen(text).translate(_SLACK)}
 
 
 def for_github(body: Mapping[str, Any]) -> dict[str, str]:
@@ -56,7 +58,7 @@ def for_github(body: Mapping[str, Any]) -> dict[str, str]:
     return {
         "state": body["verdict"],
         "context": f"fleetwright/{body['environment']}",
-        "description": _cut(_seen(body["text"]), STATUS_LENGTH),
+        "description": _cut(seen(body["text"]), STATUS_LENGTH),
     }
 
 
@@ -77,7 +79,7 @@ def _is_commit(revision: str) -> bool:
     return len(revision) in {40, 64} and all(digit in "0123456789abcdef" for digit in revision)
 
 
-def _seen(text: str) -> str:
+def seen(text: str) -> str:
     """In one line, with nothing that a terminal or a page would obey."""
     return "".join(char if char.isprintable() else " " for char in text)
 

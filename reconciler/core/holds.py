@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -184,8 +184,9 @@ def _pin(scene: Scene, target: _Target, tag: str, subject: str, pin: Pin) -> Edi
     }
     if not gated:
         facts["Unsafe"] = "this tag never passed the gate"
+    keys = tuple(target.resource.document.value["spec"])
     try:
-        data = _held(target, {name: value for name, value in fields.items() if value})
+        data = with_hold(target.resource.document.path, target.file, keys, {name: value for name, value in fields.items() if value})
     except NotEdited as fault:
         return fault.finding
     return _edit(target, data, _message(subject, pin.reason, facts))
@@ -219,10 +220,8 @@ def _is_gated(scene: Scene, target: _Target, tag: str) -> bool:
     return target.builds.tagged(tag) is not None
 
 
-def _held(target: _Target, fields: Mapping[str, Any]) -> bytes:
-    """The file with the hold on one line behind the image, or where the one before it stood. Raises NotEdited."""
-    path, data = target.resource.document.path, target.file
-    keys = list(target.resource.document.value["spec"])
+def with_hold(path: str, data: bytes, keys: Sequence[str], fields: Mapping[str, Any]) -> bytes:
+    """The file with the hold on one line behind the image, or where the one before it stood. `keys` are those of its `spec`. Raises NotEdited."""
     after = next((key for key in ("image", "build") if key in keys), None)
     if FIELD in keys:
         after = keys[keys.index(FIELD) - 1] if keys[0] != FIELD else after

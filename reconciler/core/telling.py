@@ -67,6 +67,8 @@ class Message:
     verdict: Verdict = ""
     about: tuple[Mapping[str, Any], ...] = ()
     """The happenings, as JSON has them."""
+    proposes: bool = False
+    """It asks for a change of the repository, and is for targets that can make one. Nobody else gets it."""
 
     @property
     def digest(self) -> str:
@@ -104,8 +106,7 @@ class Teller:
             if len(self._repairs) < _NAMED:
                 self._repairs.append(happening)
             return
-        message = _message(happening)
-        if message is not None:
+        for message in filter(None, (_message(happening), _proposal(happening))):
             self._waiting.pop(message.subject, None)  # the order is that of the last words
             self._waiting[message.subject] = message
 
@@ -144,6 +145,14 @@ def _message(happening: Happening) -> Message | None:
             return _for_people(happening, text, about)
         case RunBegan() | RunEnded() | LeaseChanged() | DriftRepaired():
             return None
+
+
+def _proposal(happening: Happening) -> Message | None:
+    """What git should say from now on. The condition that follows does not take its place, and it is never summed up."""
+    if not isinstance(happening, BuildPutBack):
+        return None
+    text, key = redacted(describe(happening).sentence), f"{happening.failed} {happening.tag}"
+    return Message("held", f"{happening.ref} put back", text, key, about=(as_json(happening),), proposes=True)
 
 
 def _for_people(

@@ -252,31 +252,55 @@ Repository = Annotated[
     ),
 ]
 
-_NEEDS = {"webhook": ("secret",), "slack": ("url_from",), "github": ("secret", "repository")}
-_TAKES = {"webhook": ("url", "url_from", "secret"), "slack": ("url_from",), "github": ("url", "secret", "repository")}
+BranchName = Annotated[
+    str,
+    Field(
+        title="the name of a branch: letters, digits, `.`, `_`, `-` and `/`",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*$",
+        max_length=200,
+        examples=["main"],
+    ),
+]
+
+_NEEDS = {
+    "webhook": ("secret",),
+    "slack": ("url_from",),
+    "github": ("secret", "repository"),
+    "pull-request": ("secret", "repository"),
+}
+_TAKES = {
+    "webhook": ("url", "url_from", "secret"),
+    "slack": ("url_from",),
+    "github": ("url", "secret", "repository"),
+    "pull-request": ("url", "secret", "repository", "branch"),
+}
 
 
 class Notification(Spec):
     """Where changes of state are told."""
 
-    type: Literal["webhook", "slack", "github"]
-    """`webhook`: signed JSON (Standard Webhooks). `slack`: `{"text": …}`, which Mattermost and others take, too. `github`: the status of a commit."""
+    type: Literal["webhook", "slack", "github", "pull-request"]
+    """`webhook`: signed JSON (Standard Webhooks). `slack`: `{"text": …}`, which Mattermost and others take, too. `github`: the status of a commit.
+    `pull-request`: for each build that the operator puts back, a pull request on GitHub that holds the service in its spec."""
     url: WebAddress | None = None
     """Address of a webhook, or of GitHub's API (by default https://api.github.com)."""
     url_from: SecretFile | None = None
     """File with the address, where the address is a secret itself, as Slack's is."""
     secret: SecretFile | None = None
-    """File with the key that signs a webhook, or with GitHub's token (it needs the right to write commit statuses)."""
+    """File with the key that signs a webhook, or with GitHub's token. It needs the right to write commit statuses; for `pull-request`, contents
+    and pull requests."""
     repository: Repository | None = None
     """Repository on GitHub."""
+    branch: BranchName | None = None
+    """Branch that a pull request is for; by default the repository's own."""
     private_hosts: tuple[HostName, ...] = ()
     """Hosts that may have an address of a private network, such as a Service of the cluster. Others may not."""
     events: tuple[Topic, ...] = ()
-    """What is told; nothing given is all but `begun`. `github` takes what becomes of commits, always."""
+    """What is told; nothing given is all but `begun`. `github` takes what becomes of commits, always; `pull-request` builds that are put back."""
 
     @model_validator(mode="after")
     def _as_its_type(self) -> Self:
-        for own in ("url", "url_from", "secret", "repository"):
+        for own in ("url", "url_from", "secret", "repository", "branch"):
             name = to_camel(own)
             if getattr(self, own) is None and own in _NEEDS[self.type]:
                 raise ValueError(f"`type: {self.type}` needs `{name}`")

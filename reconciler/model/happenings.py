@@ -148,6 +148,8 @@ class BuildPutBack:
     """Of the one that is put back."""
     message: str
     """What its condition Held says."""
+    reason: str = ""
+    """Why it was given up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,14 @@ GOOD = [
     {"type": "slack", "urlFrom": "operations-webhook", "events": ["blocked", "held", "failed", "drift"]},
     {"type": "github", "secret": "token", "repository": "acme/fleet"},
     {"type": "github", "secret": "token", "repository": "acme/.github", "url": "https://github.acme.example/api/v3"},
+    {"type": "pull-request", "secret": "token", "repository": "acme/fleet"},
+    {
+        "type": "pull-request",
+        "secret": "token",
+        "repository": "acme/fleet",
+        "branch": "release/v1.2",
+        "url": "https://github.acme.example/api/v3",
+    },
 ]
 BAD = [
     ({"type": "mail"}, "webhook"),
@@ -25,6 +33,12 @@ BAD = [
     ({"type": "slack"}, "needs `urlFrom`"),
     ({"type": "slack", "urlFrom": "f", "secret": "key"}, "takes no `secret`"),
     ({"type": "github", "secret": "token"}, "needs `repository`"),
+    ({"type": "github", "secret": "token", "repository": "acme/fleet", "branch": "main"}, "takes no `branch`"),
+    ({"type": "pull-request", "repository": "acme/fleet"}, "needs `secret`"),
+    ({"type": "pull-request", "secret": "token"}, "needs `repository`"),
+    ({"type": "pull-request", "secret": "token", "repository": "acme/fleet", "urlFrom": "f"}, "takes no `urlFrom`"),
+    ({"type": "pull-request", "secret": "token", "repository": "acme/fleet", "branch": "a/../b"}, "branch"),
+    ({"type": "pull-request", "secret": "token", "repository": "acme/fleet", "branch": "a?ref=b"}, "branch"),
     ({"type": "github", "secret": "token", "repository": "acme/fleet/../x"}, "repository"),
     ({"type": "github", "secret": "token", "repository": "acme/.."}, "repository"),
     ({"type": "slack", "urlFrom": "../../etc/passwd"}, "urlFrom"),
@@ -36,7 +50,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("value", GOOD, ids=str)
-def test_a_target_is_one_of_three_types(value):
+def test_a_target_is_one_of_four_types(value):
     assert Notification.model_validate(value).type == value["type"]
 
 

@@ -208,7 +208,8 @@ def test_messages_go_only_where_anybody_may_go_or_git_says(address, private, tri
 def test_a_build_that_is_put_back_is_told_once_with_the_condition_that_follows():
     teller, said = Teller(), "held at t-a, by the operator: t-b did not become healthy: its pods crash"
     put_back = BuildPutBack(WEB, "platform", "t-b", "t-a", said)
-    assert told(teller, put_back) == [("held", f"Service/platform/web: t-b is given up; it is {said}")]
+    text = f"Service/platform/web: t-b is given up; it is {said}"
+    assert told(teller, put_back) == [("held", text)] * 2, "one is for people, one for git"
     assert topics(teller, condition("web", "Held", "True", "PutBack", said, before="")) == []
     assert topics(teller, condition("web", "Held", "False", "NotHeld")) == ["held"]
     assert topics(teller, put_back) == ["held"]

@@ -37,7 +37,7 @@ class BuildsHere:
             if hold is not None and isinstance(choice, Held) and hold not in before:
                 message = held_at(choice)
                 namespace = environment.namespace(ref.tenant)
-                self._outfit.listener.hear(BuildPutBack(ref, namespace, hold.failed_tag, hold.tag, message))
+                self._outfit.listener.hear(BuildPutBack(ref, namespace, hold.failed_tag, hold.tag, message, hold.reason))
         state.tracks = planned.tracks
 
     def gives_up(self, planned: Planned, account: Account) -> bool:

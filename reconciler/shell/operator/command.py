@@ -65,6 +65,7 @@ def command(
     except ImportError as missing:
         raise Refusal(f"the operator needs {missing.name}, which is not here", "pip install 'fleetwright[operator]'") from None
     from reconciler.adapters.git.address import SECURE, TRIAL
+    from reconciler.adapters.git.address import folder as within
     from reconciler.adapters.git.mirror import Mirror
 
     place = (state or folder).absolute()
@@ -74,7 +75,9 @@ def command(
         raise Refusal(str(wrong), wrong.fix, Exit.USAGE) from None
     set_up(sys.stderr, logs)
     bring_up_to_date(place)
-    wishes = Wishes(env, mirror, folder.absolute(), place, host, port, _present(hooks, "github"), _present(hooks, "gitlab"), secrets)
+    wishes = Wishes(
+        env, mirror, folder.absolute(), place, host, port, _present(hooks, "github"), _present(hooks, "gitlab"), secrets, within(path)
+    )
     process = Process(wishes)
 
     async def work(stop: Stop) -> None:

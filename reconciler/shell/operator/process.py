@@ -64,6 +64,8 @@ class Wishes:
     gitlab: tuple[Path, ...] = ()
     secrets: Path | None = None
     """Folder with the secrets of notifications."""
+    folder: str = ""
+    """Of the repository that the fleet lies in."""
 
 
 class Several:
@@ -156,7 +158,8 @@ class Process:
         """A commit was read: it says where notifications go."""
         fleet = desire.graph.fleet
         if self._herald is None:
-            post = HttpPost(self._wishes.secrets or _NO_SECRETS, trial=desire.graph.environment.simulated)
+            wishes = self._wishes
+            post = HttpPost(wishes.secrets or _NO_SECRETS, trial=desire.graph.environment.simulated, folder=wishes.folder)
             herald = Herald(fleet.name, desire.graph.environment.name, self._outbox, post, WallClock(), said, self._metrics.notification)
             self._listeners.add(herald)
             self._herald = herald, post, asyncio.ensure_future(herald.run())

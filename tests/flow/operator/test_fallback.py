@@ -6,19 +6,25 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.adapters.memory import MemoryStore
+import orjson
+
+from reconciler.adapters.memory import MemoryOutbox, MemoryStore
 from reconciler.adapters.memory.players import ready
 from reconciler.core.inventory import INVENTORY_LABEL, decode
 from reconciler.core.orders import RELEASE
+from reconciler.core.propose import proposal, proposed
+from reconciler.flow.herald import Herald
 from reconciler.flow.operator.operator import Operator
-from reconciler.model.happenings import BuildPutBack, RunEnded
+from reconciler.model.fleet import Notification
+from reconciler.model.happenings import BuildPutBack, Happening, RunEnded
 from reconciler.model.manifests import ENVIRONMENT_LABEL, Body
 from reconciler.model.refs import Ref
 from reconciler.model.result import Ending
 from reconciler.model.track import Track
+from reconciler.ports import Letter, Posted
 from tests.fleets import Repo, digest, lock, service
 from tests.flow.conftest import deployment
-from tests.flow.operator.conftest import Shelf, Site, until
+from tests.flow.operator.conftest import Ears, Shelf, Site, Wall, until
 
 S0 = Ref("Service", "s0", "acme")
 FALLS = "  onFailure: hold-previous\n"
@@ -243,3 +249,60 @@ async def test_where_the_build_that_was_put_back_fails_too_the_operator_stops_th
         assert await site.versions() == versions
         assert await image(site) == "a"
         assert len(site.ears.of(BuildPutBack)) == 1
+
+
+class Postbox:
+    """Takes every letter."""
+
+    def __init__(self) -> None:
+        self.letters: list[Letter] = []
+
+    async def send(self, target: Notification, letter: Letter) -> Posted:
+        self.letters.append(letter)
+        return Posted(taken=True)
+
+    async def close(self) -> None:
+        pass
+
+
+class Ringing(Ears):
+    """Hears, and has a herald hear as well."""
+
+    def __init__(self, herald: Herald) -> None:
+        super().__init__()
+        self._herald = herald
+
+    def hear(self, happening: Happening) -> None:
+        super().hear(happening)
+        self._herald.hear(happening)
+
+
+async def test_a_build_that_is_put_back_asks_for_one_pull_request_whose_hold_git_then_keeps() -> None:
+    site, box = site_of(fleet("a", A), "b"), Postbox()
+    for holder in ("operator one", "operator two"):  # each process has its own herald
+        herald = Herald("acme", "test", MemoryOutbox(), box, Wall(), site.ears.said.append)
+        herald.aim({"git": Notification(type="pull-request", secret="token", repository="acme/fleet")})
+        site.ears = Ringing(herald)
+        async with site.running(holder=holder) as operator:
+            if holder == "operator one":
+                await held(site, operator)
+            else:
+                await until(lambda: operator.state.result is not None)
+                await quiet(site, operator)
+            await herald.turn()
+            await herald.settle()
+    [letter] = box.letters
+    wanted = proposal(orjson.loads(letter.body))
+    assert (wanted.ref, wanted.failed, wanted.hold.tag) == (S0, "t-b", "t-a")
+    assert wanted.hold.reason == "t-b did not become healthy: Deployment s0: its pods crash"
+    merged = proposed(wanted, site.shelf.head.files[wanted.path].encode())
+    assert merged is not None
+    async with site.running() as operator:
+        versions = await site.versions()
+        site.shelf.push(site.shelf.head.having(wanted.path, merged.decode()))
+        operator.wake("webhook")
+        await until(lambda: operator.vitals().revision == site.shelf.head.revision)
+        await quiet(site, operator)
+        assert (await image(site), await track(site)) == ("a", Track(healthy=digest("a"), spent=(digest("b"),)))
+        assert (await site.versions())[deployment("s0")] == versions[deployment("s0")]
+        assert operator.vitals().holds == 1
