@@ -164,8 +164,17 @@ class Walk:
     # ------------------------------------------------------------------ the model
 
     def _followed(self) -> str:
-        """The commit that should be applied: the newest one whose `fleet.yaml` stands."""
-        return self.good.revision if "fleet.yaml" in self.broken else self.repo.revision
+        """The commit that should be applied: the newest one; while its `fleet.yaml` does not stand, the one that was in force when it came.
+
+        That is the one before it, or an earlier one, where nobody had looked yet.
+        """
+        if "fleet.yaml" not in self.broken:
+            return self.repo.revision
+        seen = {
+            life.operator.state.desire.revision for life in self.place.lives if not life.dead and life.operator.state.desire is not None
+        }
+        earlier = [revision for revision in self.forge.known if revision in seen and revision != self.repo.revision]
+        return earlier[-1] if earlier else self.good.revision
 
     def _expected(self, revision: str) -> Expected:
         live = self.place.live()

@@ -162,6 +162,7 @@ async def test_what_is_pushed_onto_an_approved_branch_is_approved_with_it(site: 
         operator.wake("webhook")
         await until(lambda: site.ears.of(SourceChanged)[-1].state is SourceState.REWOUND)
         operator.ordered("all", {"metadata": {"annotations": {APPROVED: meant.revision}}})
+        operator.wake("webhook")
         await settled(site, operator, "b" * 40)
         assert deployment("s8") in await site.live()
 
