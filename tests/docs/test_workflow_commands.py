@@ -27,7 +27,7 @@ VALUES: dict[str, list[list[str]]] = {
     "options[@]": [[], [word for machine in ROW["machines"].split() for word in ("--machine", machine)]],
 }
 """What variables of the scripts may stand for; each is tried."""
-_CALL = re.compile(r"(?:^|[;&|(]\s*|\bthen\s+|\bdo\s+)(?:\S*/)?fleet\s+(?P<words>[a-z][^|;&\n]*)", re.MULTILINE)
+_CALL = re.compile(r"(?:^[ \t]*|[;&|(]\s*|\bthen\s+|\bdo\s+)(?:\S*/)?fleet\s+(?P<words>[a-z][^|;&\n]*)", re.MULTILINE)
 
 
 def scripts() -> Iterator[tuple[str, str]]:
