@@ -253,6 +253,9 @@ class Upstream(Source, Protocol):
     async def fetch(self, since: str | None) -> Fetched:
         """The newest commit of the branch, with everything that reading it takes. Raises SourceUnavailable, BranchGone, Unverified."""
 
+    def parent(self, revision: str) -> str | None:
+        """The commit that this one was made on, the first of several; None for the very first. Raises CommitUnknown."""
+
     def trust(self, keys: Verify | None) -> None:
         """From now on the newest commit must be signed by one of these keys; None asks for no signature."""
 

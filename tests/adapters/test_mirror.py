@@ -12,7 +12,7 @@ from reconciler.adapters.git import child as children
 from reconciler.adapters.git.address import TRIAL
 from reconciler.adapters.git.mirror import Mirror
 from reconciler.core import paths
-from reconciler.ports import BranchGone, Fetched, Relation, SourceUnavailable
+from reconciler.ports import BranchGone, CommitUnknown, Fetched, Relation, SourceUnavailable
 from tests.adapters.upstream import upstream
 
 pytestmark = pytest.mark.usefixtures("plain_git")
@@ -107,6 +107,20 @@ async def test_a_revision_that_never_was_the_newest_is_read_on_demand(box, follo
     assert (await mirror.fetch(first)).relation is Relation.FORWARD
     assert mirror.read(WEB, first) == b"kind: Service\n"
     assert mirror.tree(first) == Repository(box.root).tree(first)
+
+
+async def test_the_commit_before_is_known_without_a_request(box, follow, served):
+    first = box.git("rev-parse", "HEAD")
+    box.write(WEB, "kind: Other\n")
+    second = box.commit()
+    mirror = follow()
+    await mirror.fetch(None)
+    served.asked.clear()
+    assert mirror.parent(second) == first
+    assert mirror.parent(first[:12]) is None
+    with pytest.raises(CommitUnknown):
+        mirror.parent("f" * 40)
+    assert served.asked == []
 
 
 async def test_a_lock_of_an_environment_comes_with_the_rest(box, follow, served):

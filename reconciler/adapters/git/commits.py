@@ -22,6 +22,14 @@ def resolved(git: Reads, id: str) -> str:
         raise CommitUnknown(f"the mirror holds no commit {id}", "fetch the branch that has it") from None
 
 
+def parent(git: Reads, id: str) -> str | None:
+    """The full id of a commit's first parent; None where it has none."""
+    try:
+        return git.read("rev-parse", "--verify", "--quiet", "--end-of-options", f"{resolved(git, id)}^1").decode().strip()
+    except GitFailed:
+        return None
+
+
 def relation(git: Reads, since: str | None, tip: str) -> Relation:
     """How the newest commit of a branch stands to one that was known before, which need not be here any more."""
     if not since:

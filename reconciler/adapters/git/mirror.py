@@ -106,6 +106,11 @@ class Mirror:
             with self._clone.reading() as git:
                 return listing.blobs(git, [entry.id])[entry.id] if entry else None
 
+    def parent(self, revision: str) -> str | None:
+        """The first parent of a commit; None for the very first."""
+        with self._faults(), self._clone.reading() as git:
+            return commits.parent(git, revision)
+
     def digest(self, revision: str) -> str:
         """A digest of all that a source reads at a commit, folders of images among it: the same where nothing of it changed."""
         with self._faults(), self._clone.reading() as git:

@@ -31,6 +31,8 @@ STANDBY = 2.0
 """Seconds between tries to get the Lease."""
 GRACE = 20.0
 """Seconds that what is under way has to end."""
+_BACK = 20
+"""Commits before a newest one that does not stand in which the environment is looked for."""
 _NAMESPACE = ObjectId("", "Namespace", "", NAMESPACE["metadata"]["name"])
 
 
@@ -51,6 +53,8 @@ class Operator:
         self._standby = False
         self._said = ""
         self._last: Desire | None = None
+        self._unapplied = ""
+        """A newest commit that does not stand, where nothing was ever applied that could stay in force."""
         self._declared: Desire | None = None
         """As git has it, while something of it does not verify."""
 
@@ -129,9 +133,8 @@ class Operator:
                 await _pause(STANDBY, stop)
 
     async def _first(self, stop: Stop) -> Desire | None:
-        """A commit that says something, which also says where everything lives: the newest, or else the last one that this process read.
-
-        Without one there is nothing to lead.
+        """A commit that says something, which also says where everything lives: the newest, or else the last one that this process read, or the
+        nearest before it. Without one there is nothing to lead.
         """
         tried = ""
         while not stop.is_set():
@@ -143,7 +146,21 @@ class Operator:
                     self._following.broken(str(nothing))
                     if self._last is not None:
                         return self._last
+                    if tried != self._unapplied and (earlier := await self._earlier(tried)) is not None:
+                        return earlier
             await _pause(0.2, stop)
+        return None
+
+    async def _earlier(self, revision: str) -> Desire | None:
+        """The nearest commit before this one that says something: only to know where everything lives, for it was perhaps never applied."""
+        outfit, today = self._outfit, self._outfit.clock.now().date()
+        for _ in range(_BACK):
+            parent = await asyncio.to_thread(outfit.upstream.parent, revision)
+            if parent is None:
+                break
+            revision = parent
+            with contextlib.suppress(NothingDesired):
+                return await asyncio.to_thread(desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, Lasting())
         return None
 
     async def _held(self, first: Desire, stop: Stop) -> None:
@@ -191,14 +208,16 @@ class Operator:
         self.state.applied, self.state.tracks = applied, inventory.tracks
 
     async def _begin(self) -> None:
-        """Reads the commit to begin with: where the newest does not stand, the last one that this process read stays in force."""
+        """Reads the commit to begin with: where the newest does not stand, what this process read last stays in force, or what was applied."""
         try:
             await self._desired()
         except NothingDesired as nothing:
-            if self._last is None:
+            in_force = self._last.revision if self._last is not None else self.state.applied
+            if not in_force:
+                self._unapplied = self._following.revision
                 raise
             self._following.broken(str(nothing))
-            await self._read(self._last.revision)
+            await self._read(in_force)
 
     async def _desired(self) -> Desire:
         """What the commit asks for today that may be applied."""

@@ -72,6 +72,11 @@ class Shelf:
         known = since in {one.revision for one in self.commits}
         return Fetched(head, Relation.FORWARD if known else Relation.REWOUND)
 
+    def parent(self, revision: str) -> str | None:
+        revisions = [one.revision for one in self.commits]
+        at = revisions.index(revision) if revision in revisions else 0
+        return revisions[at - 1] if at else None
+
     def trust(self, keys: object) -> None:
         pass
 

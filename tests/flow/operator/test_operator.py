@@ -137,6 +137,40 @@ async def test_a_source_that_is_down_or_without_its_branch_changes_nothing_and_s
         assert await site.versions() == versions
 
 
+async def test_a_new_process_keeps_what_was_applied_while_fleet_yaml_is_broken(site: Site) -> None:
+    async with site.running() as operator:
+        await settled(site, operator, site.shelf.head.revision)
+    applied = site.shelf.head
+    never = applied.having("specs/services/acme/s9.yaml", service("s9"))
+    for repo in (never, never.having("fleet.yaml", "kind: ["), never.having("fleet.yaml", "").having("README.md", "")):
+        site.shelf.push(repo)
+    async with site.running() as operator:
+        await until(lambda: operator.vitals().leading and operator.vitals().caches)
+        await site.cluster.delete((await site.live())[deployment("s0")])
+        await until(lambda: bool(site.ears.of(DriftRepaired)))
+        assert {deployment("s0"), deployment("s1")} <= (await site.live()).keys()
+        assert deployment("s9") not in await site.live(), "that commit was never in force"
+        assert operator.state.applied == applied.revision
+        assert SourceState.BROKEN in {one.state for one in site.ears.of(SourceChanged)}
+        site.shelf.push(
+            never.having("README.md", "mended").having("README.md", "again").having("README.md", "thrice").having("README.md", "x")
+        )
+        operator.wake("webhook")
+        await settled(site, operator, site.shelf.head.revision)
+        assert deployment("s9") in await site.live()
+
+
+async def test_where_nothing_was_applied_a_broken_fleet_yaml_leads_nowhere_and_is_looked_at_once(site: Site) -> None:
+    site.shelf.push(site.shelf.head.having("fleet.yaml", "kind: ["))
+    async with site.running() as operator:
+        await until(lambda: SourceState.BROKEN in {one.state for one in site.ears.of(SourceChanged)})
+        await asyncio.sleep(1.0)
+        held = [one for one in site.ears.of(LeaseChanged) if one.held]
+        assert len(held) <= 1
+        assert not operator.vitals().leading
+        assert not await site.live()
+
+
 async def test_a_rewound_branch_waits_for_a_person(site: Site) -> None:
     async with site.running() as operator:
         first = site.shelf.head
