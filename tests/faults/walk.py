@@ -170,9 +170,8 @@ class Walk:
         """
         if "fleet.yaml" not in self.broken:
             return self.repo.revision
-        seen = {
-            life.operator.state.desire.revision for life in self.place.lives if not life.dead and life.operator.state.desire is not None
-        }
+        leaders = [life.operator for life in self.place.lives if not life.dead and life.operator.vitals().leading]
+        seen = {leader.state.desire.revision for leader in leaders if leader.state.desire is not None}
         earlier = [revision for revision in self.forge.known if revision in seen and revision != self.repo.revision]
         return earlier[-1] if earlier else self.good.revision
 
