@@ -7,13 +7,15 @@ from collections.abc import Mapping
 
 import click
 
+from reconciler.shell.cli import HELP
+
 
 class LazyGroup(click.Group):
     """Commands by name with their one line of help, in the order in which they are shown; the function of each is `command`."""
 
     def __init__(self, name: str, package: str, known: Mapping[str, str], modules: Mapping[str, str], help: str) -> None:
         """`modules`: those of `package` that are not called as their command."""
-        super().__init__(name, help=help)
+        super().__init__(name, help=help, context_settings=HELP)  # click keeps what a command was first asked under
         self._package, self._known, self._modules = package, known, modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:

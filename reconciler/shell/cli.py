@@ -39,6 +39,8 @@ COMMANDS: dict[str, str] = {
     "completion": "print the shell's completion script",
 }
 """Command -> its one line of help. The module of each is `reconciler.shell.commands.NAME`, its function `command`."""
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Settings of each group, so that its commands have both wherever they are called from."""
 _ELSEWHERE: dict[str, str] = {}
 """Commands that stand above this layer, and their modules."""
 
@@ -91,7 +93,7 @@ class Commands(click.Group):
             raise
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={**HELP, "max_content_width": 110})
 @click.version_option(package_name="fleetwright", prog_name="fleet")
 @click.pass_context
 def cli(context: click.Context, /, **_: Any) -> None:

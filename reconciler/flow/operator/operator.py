@@ -53,6 +53,10 @@ class Operator:
         self._standby = False
         self._said = ""
         self._last: Desire | None = None
+        self._fallen: tuple[str, NothingDesired] | None = None
+        """The commit that was found last not to stand, and why."""
+        self._before: tuple[str, Desire] | None = None
+        """The nearest commit that stands before one that does not."""
         self._unapplied = ""
         """A newest commit that does not stand, where nothing was ever applied that could stay in force."""
         self._declared: Desire | None = None
@@ -153,14 +157,18 @@ class Operator:
 
     async def _earlier(self, revision: str) -> Desire | None:
         """The nearest commit before this one that says something: only to know where everything lives, for it was perhaps never applied."""
-        outfit, today = self._outfit, self._outfit.clock.now().date()
+        outfit, today, at = self._outfit, self._outfit.clock.now().date(), revision
+        if self._before is not None and self._before[0] == revision:  # while another one leads, this is asked every two seconds
+            return self._before[1]
         for _ in range(_BACK):
-            parent = await asyncio.to_thread(outfit.upstream.parent, revision)
+            parent = await asyncio.to_thread(outfit.upstream.parent, at)
             if parent is None:
                 break
-            revision = parent
+            at = parent
             with contextlib.suppress(NothingDesired):
-                return await asyncio.to_thread(desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, Lasting())
+                found = await asyncio.to_thread(desire, outfit.upstream, at, outfit.environment, outfit.kinds, today, Lasting())
+                self._before = revision, found
+                return found
         return None
 
     async def _held(self, first: Desire, stop: Stop) -> None:
@@ -229,10 +237,16 @@ class Operator:
             state, outfit = self.state, self._outfit
             today = outfit.clock.now().date()
             if state.desire is None or state.desire.revision != revision or state.read_on != today:
+                if self._fallen is not None and self._fallen[0] == revision:  # a commit does not change
+                    raise self._fallen[1]
                 known = state.desire.graph if state.desire is not None else None
-                read = await asyncio.to_thread(
-                    desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known
-                )
+                try:
+                    read = await asyncio.to_thread(
+                        desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known
+                    )
+                except NothingDesired as nothing:
+                    self._fallen = revision, NothingDesired(str(nothing))
+                    raise
                 await self._witness(read)
                 state.read_on = today
                 self._chronicle.last(read.lasting)
