@@ -17,7 +17,7 @@ async def write(cluster: Cluster, step: Create | Update, revision: str) -> tuple
     """Applies one object; its outcome, and its uid where it now stands."""
     match step:
         case Create():
-            answer = await cluster.apply(_body(step.manifest.body, revision), dry_run=False, force=bool(step.adopts))
+            answer = await _create(cluster, step, revision)
         case Update():
             answer = await _update(cluster, step, revision)
     action = "create" if isinstance(step, Create) else "update"
@@ -27,6 +27,15 @@ async def write(cluster: Cluster, step: Create | Update, revision: str) -> tuple
             return Outcome(step.manifest.id, action, Status.DONE, owner=owner), body["metadata"]["uid"]
         case Refused():
             return Outcome(step.manifest.id, action, Status.FAILED, f"{answer.status} {answer.reason}: {answer.message}", owner), ""
+
+
+async def _create(cluster: Cluster, step: Create, revision: str) -> Answer:
+    """Again where the conflict is the server's own and no other manager's, as when a quota's counters moved under it."""
+    for _ in range(TRIES):
+        answer = await cluster.apply(_body(step.manifest.body, revision), dry_run=False, force=bool(step.adopts))
+        if not _is_conflict(answer) or (isinstance(answer, Refused) and answer.managers):
+            break
+    return answer
 
 
 async def _update(cluster: Cluster, step: Update, revision: str) -> Answer:

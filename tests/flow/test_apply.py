@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.adapters.memory.cluster import Request
 from reconciler.core.compare import compare
 from reconciler.core.inventory import is_inventory
 from reconciler.core.plan import Revision
 from reconciler.core.render import render
 from reconciler.flow.planning import EnvironmentMoved
 from reconciler.kinds import KINDS
+from reconciler.model.answers import Refused
 from reconciler.model.plan import Block, Create, Delete, Update, step_id
 from reconciler.model.result import Ending, Status
 from tests.fleets import FLEET, Repo, service, tenant
@@ -32,6 +34,24 @@ async def test_a_second_apply_writes_nothing(person: Person) -> None:
     result = await person.apply(repo)
     assert result.ending is Ending.COMPLETED
     assert person.cluster.writes == before
+
+
+async def test_a_conflict_that_is_nobodys_is_tried_again(person: Person) -> None:
+    """As where a quota's counters move while its namespace fills: the API server gives up after three tries of its own."""
+    planned = await person.plan(Repo.small())
+    moved = Refused(409, "Conflict", 'Operation cannot be fulfilled on resourcequotas "tenant": the object has been modified')
+    hits: list[Request] = []
+
+    def conflict(request: Request) -> Refused | None:
+        if request != Request("apply", deployment("s1")) or len(hits) == 3:
+            return None
+        hits.append(request)
+        return moved
+
+    person.cluster.before = conflict
+    result = await person.carry_out(planned)
+    assert result.ending is Ending.COMPLETED, result.message
+    assert len(hits) == 3
 
 
 async def test_the_inventory_says_what_is_live(person: Person) -> None:
