@@ -56,13 +56,14 @@ def resources(root: Path) -> list[dict[str, Any]]:
     graph, revision = workspace.graph(workspace.environment(None)), workspace.reading.tree.revision
     projected = projection(graph, KINDS)
     found = [(ref, body) for ref in projected.ids.values() if (body := projected.body(ref)) is not None]
-    named = [
-        (ref, {**body, "metadata": {name: body["metadata"][name] for name in ("name", "namespace") if name in body["metadata"]}})
-        for ref, body in found
-    ]
     said = [
-        {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": body["metadata"], "status": _status(ref, graph, revision)}
-        for ref, body in named
+        {
+            "apiVersion": body["apiVersion"],
+            "kind": body["kind"],
+            "metadata": {name: body["metadata"][name] for name in ("name", "namespace") if name in body["metadata"]},
+            "status": _status(ref, graph, revision),
+        }
+        for ref, body in found
     ]
     return [dict(body) for _, body in found] + said
 

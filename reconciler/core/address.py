@@ -26,7 +26,7 @@ def wants(target: Notification, message: Message) -> bool:
     if message.proposes or target.type == "pull-request":
         return message.proposes and target.type == "pull-request"
     if target.type == "github":
-        return bool(message.verdict) and _is_commit(message.revision)
+        return bool(message.verdict) and is_commit(message.revision)
     return message.topic in target.events if target.events else message.topic != "begun"
 
 
@@ -75,7 +75,8 @@ def _bounded(value: Any) -> Any:
             return value
 
 
-def _is_commit(revision: str) -> bool:
+def is_commit(revision: str) -> bool:
+    """Whether it is the full id of a commit or another object of git (SHA-1 or SHA-256)."""
     return len(revision) in {40, 64} and all(digit in "0123456789abcdef" for digit in revision)
 
 

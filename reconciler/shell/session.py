@@ -22,7 +22,7 @@ from reconciler.kinds import KINDS
 from reconciler.model.graph import Graph
 from reconciler.ports import Cluster, Unreachable
 from reconciler.shell.exits import Exit
-from reconciler.shell.interrupts import asking, kept
+from reconciler.shell.interrupts import kept
 from reconciler.shell.refusal import Refusal, refused_by
 from reconciler.shell.targets import connected
 from reconciler.shell.witness import witness
@@ -94,8 +94,7 @@ def asked(question: str, stop: Stop) -> bool:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.remove_signal_handler(name)
-    with asking():
-        answer = click.confirm(question, err=True)
+    answer = click.confirm(question, err=True)
     _listen(stop)
     return answer
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from reconciler.adapters.notify.rest import NotDone, Rest
+from reconciler.core.address import is_commit
 from reconciler.core.propose import NotProposed, Proposal, proposal, proposed
 from reconciler.ports import Letter, Posted
 
 _EXISTS = frozenset({409, 422})
 """Answers of GitHub where something is there already, or is no longer as it was: it is looked at."""
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCH = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 
 
@@ -85,25 +85,19 @@ class _Opening:
         """The commit that a branch is at."""
         body = (await self._rest.ask(f"tell where {branch} is", "GET", f"git/ref/heads/{branch}")).body
         sha = _at(_at(body, "object"), "sha")
-        if not isinstance(sha, str) or not _COMMIT.fullmatch(sha):
+        if not isinstance(sha, str) or not is_commit(sha):
             raise NotDone(f"GitHub does not tell where {branch} is: what it answers is no commit")
         return sha
 
     async def _file(self, at: str) -> _File:
         """The spec at a commit or on a branch. Raises NotProposed where it is not at the commit; a branch may only not be there yet."""
-        is_commit = _COMMIT.fullmatch(at) is not None
-        answer = await self._rest.ask("give the spec", "GET", f"contents/{self._path}", {"ref": at}, also=(404,) if is_commit else ())
+        answer = await self._rest.ask("give the spec", "GET", f"contents/{self._path}", {"ref": at}, also=(404,) if is_commit(at) else ())
         if answer.status == 404:
             raise NotProposed(f"there is no {self._path}")
         if _at(answer.body, "type") != "file":
             raise NotProposed(f"{self._path} is no file")
         content, sha = _at(answer.body, "content"), _at(answer.body, "sha")
-        if (
-            _at(answer.body, "encoding") != "base64"
-            or not isinstance(content, str)
-            or not isinstance(sha, str)
-            or not _COMMIT.fullmatch(sha)
-        ):
+        if _at(answer.body, "encoding") != "base64" or not isinstance(content, str) or not isinstance(sha, str) or not is_commit(sha):
             raise NotDone("GitHub does not give the spec: what it answers is no file in base64")
         try:
             return _File(base64.b64decode(content.replace("\n", ""), validate=True), sha)

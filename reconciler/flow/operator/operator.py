@@ -53,7 +53,7 @@ class Operator:
         self._standby = False
         self._said = ""
         self._last: Desire | None = None
-        self._fallen: tuple[str, NothingDesired] | None = None
+        self._fallen: tuple[str, str] | None = None
         """The commit that was found last not to stand, and why."""
         self._before: tuple[str, Desire] | None = None
         """The nearest commit that stands before one that does not."""
@@ -238,14 +238,14 @@ class Operator:
             today = outfit.clock.now().date()
             if state.desire is None or state.desire.revision != revision or state.read_on != today:
                 if self._fallen is not None and self._fallen[0] == revision:  # a commit does not change
-                    raise self._fallen[1]
+                    raise NothingDesired(self._fallen[1])
                 known = state.desire.graph if state.desire is not None else None
                 try:
                     read = await asyncio.to_thread(
                         desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known
                     )
                 except NothingDesired as nothing:
-                    self._fallen = revision, NothingDesired(str(nothing))
+                    self._fallen = revision, str(nothing)
                     raise
                 await self._witness(read)
                 state.read_on = today

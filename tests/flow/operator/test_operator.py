@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from reconciler.core.approval import brief
 from reconciler.core.orders import APPROVED, PAUSED, RECONCILE
+from reconciler.flow.operator.operator import Operator
 from reconciler.model.happenings import ConflictFound, DriftRepaired, LeaseChanged, RunEnded, SourceChanged, SourceState
 from reconciler.model.manifests import ObjectId
 from reconciler.model.result import Ending
@@ -171,12 +172,18 @@ async def test_where_nothing_was_applied_a_broken_fleet_yaml_leads_nowhere_and_i
         assert not await site.live()
 
 
+async def rewound(site: Site, operator: Operator) -> Repo:
+    """A commit with a service more is applied, and then the branch is at the one before it again."""
+    first = site.shelf.head
+    site.shelf.push(first.having("specs/services/acme/s9.yaml", service("s9")))
+    await settled(site, operator, site.shelf.head.revision)
+    site.shelf.rewind()
+    return first
+
+
 async def test_a_rewound_branch_waits_for_a_person(site: Site) -> None:
     async with site.running() as operator:
-        first = site.shelf.head
-        site.shelf.push(first.having("specs/services/acme/s9.yaml", service("s9")))
-        await settled(site, operator, site.shelf.head.revision)
-        site.shelf.rewind()
+        await rewound(site, operator)
         operator.wake("webhook")
         await until(lambda: site.ears.of(SourceChanged)[-1].state is SourceState.REWOUND)
         await asyncio.sleep(0.4)
@@ -186,10 +193,7 @@ async def test_a_rewound_branch_waits_for_a_person(site: Site) -> None:
 
 async def test_what_is_pushed_onto_an_approved_branch_is_approved_with_it(site: Site) -> None:
     async with site.running() as operator:
-        first = site.shelf.head
-        site.shelf.push(first.having("specs/services/acme/s9.yaml", service("s9")))
-        await settled(site, operator, site.shelf.head.revision)
-        site.shelf.rewind()
+        first = await rewound(site, operator)
         meant = replace(first, revision="a" * 40)
         site.shelf.push(meant)
         site.shelf.push(replace(meant.having("specs/services/acme/s8.yaml", service("s8")), revision="b" * 40))
