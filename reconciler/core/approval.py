@@ -19,7 +19,7 @@ SHORTEST = 12
 _ALGORITHM = "sha256:"
 
 Approval = Literal["none", "prune", "always"]
-"""What waits for a person: nothing (guards hold all the same), what guards hold and unsafe holds, or each plan as a whole."""
+"""What waits for a person: nothing (guards hold all the same); what guards hold, unsafe holds and what the policy blocks; or each plan as a whole."""
 
 
 class Question(NamedTuple):
@@ -65,17 +65,15 @@ def questions(plan: Plan, graph: Graph, by: str, mode: Approval) -> tuple[Questi
     owners = frozenset(owner_of_step(step) for step in plan.steps if not isinstance(step, Block))
     if mode == "always":
         total = 0 if names(by, plan.hash) else sum(not isinstance(step, Block) for step in plan.steps)
-        return (_question(plan.hash, f"{total} steps wait for an approval", owners),) if total else ()
+        return (question(plan.hash, f"{total} steps wait for an approval", owners),) if total else ()
     asked = [
-        _question(_hash(graph, plan, owner), f"a hold on {tag} that never passed the gate would come into force on {owner}", {owner})
+        question(_hash(graph, plan, owner), f"a hold on {tag} that never passed the gate would come into force on {owner}", {owner})
         for owner, tag in unsafe(plan, graph).items()
     ]
     number = held(plan)
     if number:
         asked.append(
-            _question(
-                _guard_hash(graph, plan), f"guards hold {number} that would be taken down", guarded_owners(plan), "; if that is meant"
-            )
+            question(_guard_hash(graph, plan), f"guards hold {number} that would be taken down", guarded_owners(plan), "; if that is meant")
         )
     return tuple(one for one in asked if not names(by, one.hash))
 
@@ -121,7 +119,8 @@ def _guard_hash(graph: Graph, plan: Plan) -> str:
     return hash_of(graph, (step for step in plan.steps if is_guarded(step)))
 
 
-def _question(hash: str, text: str, owners: Collection[str], but: str = "") -> Question:
+def question(hash: str, text: str, owners: Collection[str], but: str = "") -> Question:
+    """The question with the command that answers it."""
     return Question(hash, f"{text}{but}: fleet approve {brief(hash)}", frozenset(owners))
 
 

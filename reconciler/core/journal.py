@@ -16,7 +16,7 @@ from reconciler.model.value import dataclass
 RUNS = 20
 """Runs, and builds that were put back, that it remembers; the ledger has all runs."""
 _LONGEST = 2000
-_PLAIN, _LISTS = ("holder", "source", "revision", "message"), ("asked", "fallen", "runs")
+_PLAIN, _LISTS, _TABLES = ("holder", "source", "revision", "message"), ("asked", "fallen", "runs"), ("lasting", "consents")
 
 T = TypeVar("T")
 
@@ -76,6 +76,8 @@ class Journal:
     """The newest first."""
     lasting: Mapping[str, str] = field(default_factory=dict)
     """Of each file that is broken now the commit at which it was good last."""
+    consents: Mapping[str, str] = field(default_factory=dict)
+    """Of each resource that goes on though the policy blocks it, the hash of what a person has agreed to."""
 
     def with_run(self, run: RunEntry) -> tuple[RunEntry, ...]:
         """The runs, one more, or the same one further on."""
@@ -91,11 +93,12 @@ def encode(id: ObjectId, journal: Journal) -> Body:
     """The ConfigMap. It has no label of the environment: it is no part of what is applied."""
     said = {name: getattr(journal, name) for name in _PLAIN}
     lists = {name: "\n".join(orjson.dumps(_cut(asdict(one))).decode() for one in getattr(journal, name)) for name in _LISTS}
+    tables = {name: _dumped(getattr(journal, name)) for name in _TABLES}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": id.name, "namespace": id.namespace, "labels": {MANAGED_BY: MANAGER}},
-        "data": {name: text for name, text in {**said, **lists, "lasting": _dumped(journal.lasting)}.items() if text},
+        "data": {name: text for name, text in {**said, **lists, **tables}.items() if text},
     }
 
 
@@ -107,7 +110,8 @@ def decode(standing: Observed | None) -> Journal:
         asked=tuple(_read(data.get("asked", ""), Asked)),
         fallen=tuple(_read(data.get("fallen", ""), Fallen)),
         runs=tuple(_read(data.get("runs", ""), RunEntry)),
-        lasting=_lasting(data.get("lasting", "")),
+        lasting=_table(data.get("lasting", "")),
+        consents=_table(data.get("consents", "")),
     )
 
 
@@ -119,16 +123,16 @@ def _read(lines: str, type: Callable[..., T]) -> Iterator[T]:
             continue
 
 
-def _dumped(lasting: Mapping[str, str]) -> str:
-    return orjson.dumps(dict(lasting), option=orjson.OPT_SORT_KEYS).decode() if lasting else ""
+def _dumped(table: Mapping[str, str]) -> str:
+    return orjson.dumps(dict(table), option=orjson.OPT_SORT_KEYS).decode() if table else ""
 
 
-def _lasting(text: str) -> Mapping[str, str]:
+def _table(text: str) -> Mapping[str, str]:
     try:
         found = orjson.loads(text or "{}")
     except ValueError:
         return {}
-    return {str(path): str(commit) for path, commit in found.items()} if isinstance(found, dict) else {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _cut(entry: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def _of_source(ref: Ref, graph: Graph, facts: Facts) -> Iterator[Trouble]:
         own = [finding for finding in _findings(ref, graph, facts) if finding.is_error]
         root = ref if own or ref in graph.fleet.broken else _root(ref, graph)
         if root == ref:
-            yield Trouble(Reason.BROKEN_SPEC, _listed([_located(finding) for finding in own] or ["its file is not as it should be"]))
+            asked = [facts.approval.message] if facts.approval is not None else []
+            yield Trouble(Reason.BROKEN_SPEC, _listed([*asked, *map(_located, own)] or ["its file is not as it should be"]))
         else:
             yield Trouble(Reason.DEPENDS_ON_BROKEN, f"it depends on {root}, which is broken")
     elif ref not in graph.fleet.resources and facts.approval is None:

@@ -101,7 +101,7 @@ class Sync(Spec):
     prune: Bool = True
     guards: Guards = Guards.unsaid()
     approval: Literal["none", "prune", "always"] = "prune"
-    """What waits for `fleet approve`: nothing, what guards hold and holds with `unsafe`, or every plan."""
+    """What waits for `fleet approve`: nothing; what guards hold, holds with `unsafe` and what the policy blocks; or every plan."""
     deadline: Duration = 600_000
     """How long one wave, or a new build of a service with `onFailure`, may take to become healthy. `0s`: the operator does not wait for health
     between waves; it still tells it."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -18,7 +18,7 @@ from reconciler.core.ownership import is_ours
 from reconciler.flow.fan import Stop
 from reconciler.flow.operator import operator as operator_module
 from reconciler.flow.operator import statuses as statuses_module
-from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire
+from reconciler.flow.operator.desire import NOBODY, Desire, Lasting, NothingDesired, desire
 from reconciler.flow.operator.operator import Operator
 from reconciler.flow.operator.state import Outfit
 from reconciler.kinds import KINDS
@@ -52,14 +52,22 @@ class Read:
         self._known.clear()
 
     def __call__(
-        self, source: Any, revision: str, name: str, kinds: Any, today: date, before: Lasting, known: Graph | None = None
+        self,
+        source: Any,
+        revision: str,
+        name: str,
+        kinds: Any,
+        today: date,
+        before: Lasting,
+        known: Graph | None = None,
+        consents: Mapping[str, str] = NOBODY,
     ) -> Desire:
         self.count += 1
         tree = source.tree(revision)
-        key = (tuple(sorted(tree.files.items())), revision, today, repr(before))
+        key = (tuple(sorted(tree.files.items())), revision, today, repr(before), tuple(sorted(consents.items())))
         if key not in self._known:
             try:
-                self._known[key] = desire(source, revision, name, kinds, today, before, known)
+                self._known[key] = desire(source, revision, name, kinds, today, before, known, consents)
             except NothingDesired as nothing:
                 self._known[key] = nothing
         found = self._known[key]

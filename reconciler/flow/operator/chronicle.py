@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import replace
 
 from reconciler.core.journal import RUNS, Asked, Fallen, Journal, RunEntry, decode, encode
-from reconciler.flow.operator.desire import Lasting
+from reconciler.flow.operator.desire import Desire
 from reconciler.model.happenings import BuildPutBack, Happening, LeaseChanged, RunBegan, RunEnded, SourceChanged
 from reconciler.model.manifests import ObjectId
 from reconciler.model.result import Ending
@@ -54,10 +54,11 @@ class Chronicle:
             self._journal = replace(self._journal, asked=asked)
             self._news.set()
 
-    def last(self, lasting: Lasting) -> None:
-        """Files that are broken now, and where they were good."""
-        if dict(self._journal.lasting) != dict(lasting.files):
-            self._journal = replace(self._journal, lasting=dict(lasting.files))
+    def read(self, desire: Desire) -> None:
+        """Files that are broken now, and where they were good; what people have agreed to."""
+        now = replace(self._journal, lasting=dict(desire.lasting.files), consents=dict(desire.consents))
+        if self._journal != now:
+            self._journal = now
             self._news.set()
 
     async def begin(self, cluster: Cluster, id: ObjectId) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import date
+from types import MappingProxyType
 
+from reconciler.core.approval import Question
 from reconciler.core.codes.lock import UNREAD
+from reconciler.core.consent import Consent, consent
 from reconciler.core.environment import environment
 from reconciler.core.layout import ROOT
 from reconciler.core.locking import read_lock
@@ -25,6 +28,9 @@ from reconciler.model.manifests import Manifest
 from reconciler.model.refs import Ref
 from reconciler.model.value import dataclass
 from reconciler.ports import CommitUnknown, Source, SourceUnavailable
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
+"""Nobody has agreed to anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,10 @@ class Desire:
     graph: Graph
     manifests: tuple[Manifest, ...]
     lasting: Lasting = Lasting()
+    asked: tuple[Question, ...] = ()
+    """What of the policy waits for a person."""
+    consents: Mapping[str, str] = field(default_factory=dict)
+    """By the resource, the hash of what a person has agreed to though the policy blocks it."""
 
 
 class NothingDesired(Exception):
@@ -54,28 +64,35 @@ class NothingDesired(Exception):
 
 
 def desire(
-    source: Source, revision: str, name: str, kinds: tuple[Kind, ...], today: date, before: Lasting, known: Graph | None = None
+    source: Source,
+    revision: str,
+    name: str,
+    kinds: tuple[Kind, ...],
+    today: date,
+    before: Lasting,
+    known: Graph | None = None,
+    consents: Mapping[str, str] = NOBODY,
 ) -> Desire:
     """What a commit asks for. Raises NothingDesired with a sentence, and SourceUnavailable.
 
-    What is broken, or blocked by a rule of the policy, is kept: nothing is written of it. To all others it is as it last was, so that a
+    What is broken, or blocked by a rule of the policy without the consent of a person, is kept: nothing is written of it. To all others it is as it last was, so that a
     typing error in one file takes no task out of its worker's schedule and no caller out of a network policy.
     `known` is the graph of an earlier commit: what did not change since then is not read again.
     """
     tree = source.tree(revision)
-    graph = _graph(source, tree, name, kinds, today, known)
+    graph, said = _graph(source, tree, name, kinds, today, known, consents)
     wrong = sorted({finding.place.path for finding in errors(graph.findings) if finding.place.path.startswith(ROOT)})
     lasting = Lasting(revision, {path: commit for path in wrong if (commit := before.of(path)) and commit != revision})
     good = {path: data for path, commit in lasting.files.items() if (data := _read(source, path, commit)) is not None}
     if not good:
-        return Desire(revision, graph, render(graph, kinds), lasting)
+        return Desire(revision, graph, render(graph, kinds), lasting, said.asked, said.given)
     refused = {path: why for path, why in tree.refused.items() if path not in good}
-    stood_in = _graph(source, replace(tree, files={**tree.files, **good}, refused=refused), name, kinds, today, known)
+    stood_in, _ = _graph(source, replace(tree, files={**tree.files, **good}, refused=refused), name, kinds, today, known, consents)
     manifests = tuple(manifest for manifest in render(stood_in, kinds) if manifest.owner not in graph.kept)
     resources = {ref: resource for ref, resource in stood_in.resources.items() if ref not in graph.kept}
     fleet = replace(stood_in.fleet, broken=graph.fleet.broken, findings=graph.fleet.findings)
     kept = replace(stood_in, fleet=fleet, resources=resources, kept=graph.kept, findings=graph.findings)
-    return Desire(revision, kept, manifests, lasting)
+    return Desire(revision, kept, manifests, lasting, said.asked, said.given)
 
 
 def seen_by(desire: Desire, graph: Graph, kinds: tuple[Kind, ...]) -> Desire:
@@ -95,7 +112,9 @@ def as_before(desire: Desire, before: Desire | None) -> Desire:
     return replace(desire, manifests=tuple(old if (old := known.get(new.id)) == new and old else new for new in desire.manifests))
 
 
-def _graph(source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...], today: date, known: Graph | None) -> Graph:
+def _graph(
+    source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...], today: date, known: Graph | None, consents: Mapping[str, str]
+) -> tuple[Graph, Consent]:
     reading = understand(tree, kinds, known)
     if reading.fleet.spec is None:
         wrong = errors(reading.findings)[0]
@@ -105,12 +124,18 @@ def _graph(source: Source, tree: SourceTree, name: str, kinds: tuple[Kind, ...],
         raise NothingDesired(f"{where.place}: {where.code}: {where.message}")
     if not reading.fleet.resources:
         raise NothingDesired("there is no spec that stands; an empty source changes nothing")
-    return _resolved(source, reading, where, kinds, today, known)
+    return _resolved(source, reading, where, kinds, today, known, consents)
 
 
 def _resolved(
-    source: Source, reading: Understanding, where: Environment, kinds: tuple[Kind, ...], today: date, known: Graph | None
-) -> Graph:
+    source: Source,
+    reading: Understanding,
+    where: Environment,
+    kinds: tuple[Kind, ...],
+    today: date,
+    known: Graph | None,
+    consents: Mapping[str, str],
+) -> tuple[Graph, Consent]:
     lock, about_lock = _lock(source, reading, where)
     found = reading.findings
 
@@ -118,10 +143,10 @@ def _resolved(
         return resolve(reading.fleet, kinds, reading.linking, where, lock, reading.tree, today, findings=findings, before=before)
 
     graph = resolved(found, known)
-    rules = policy(graph, kinds, today)
-    if any(finding.subject in graph.resources for finding in errors(rules)):
-        graph = resolved((*found, *rules), graph)
-    return replace(graph, findings=ordered((*found, *about_lock, *graph.findings, *rules)))
+    said = consent(graph, kinds, policy(graph, kinds, today), consents)
+    if any(finding.subject in graph.resources for finding in errors(said.findings)):
+        graph = resolved((*found, *said.findings), graph)
+    return replace(graph, findings=ordered((*found, *about_lock, *graph.findings, *said.findings))), said
 
 
 def _lock(source: Source, reading: Understanding, where: Environment) -> tuple[Lock, tuple[Finding, ...]]:

@@ -212,7 +212,7 @@ class Operator:
         upstream.trust(spec.source.verify)
         await self._following.confirm(applied, self.state.approved)
         told = decode_journal(await cluster.read(journal_id(first.graph)))
-        self.state.lasting = Lasting(applied, told.lasting)
+        self.state.lasting, self.state.consents = Lasting(applied, told.lasting), told.consents
         self.state.applied, self.state.tracks = applied, inventory.tracks
 
     async def _begin(self) -> None:
@@ -235,21 +235,21 @@ class Operator:
         """What a commit asks for today: read once a commit and day."""
         async with self._reading:
             state, outfit = self.state, self._outfit
-            today = outfit.clock.now().date()
-            if state.desire is None or state.desire.revision != revision or state.read_on != today:
+            today, agreed = outfit.clock.now().date(), state.agreed
+            if state.desire is None or state.desire.revision != revision or state.read_on != today or state.desire.consents != agreed:
                 if self._fallen is not None and self._fallen[0] == revision:  # a commit does not change
                     raise NothingDesired(self._fallen[1])
                 known = state.desire.graph if state.desire is not None else None
                 try:
                     read = await asyncio.to_thread(
-                        desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known
+                        desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known, agreed
                     )
                 except NothingDesired as nothing:
                     self._fallen = revision, str(nothing)
                     raise
                 await self._witness(read)
-                state.read_on = today
-                self._chronicle.last(read.lasting)
+                state.read_on, state.consents = today, read.consents
+                self._chronicle.read(read)
                 outfit.read(read)
             elif self._declared is not None:  # a signature may have come, or the registry be back
                 await self._witness(self._declared, again=state.desire)

@@ -70,7 +70,7 @@ class Passes:
                 judge=self._builds.judged,
             )
         self._builds.tell(planned)
-        doing, refused = self._allowed(planned, run)
+        doing, refused = self._allowed(planned, desire.asked, run)
         state.keeper.begin(planned, doing.plan)
         account = Account()
         waiting = unjudged(planned.desired, planned.world.inventory) if doing.question else frozenset[ObjectId]()
@@ -131,14 +131,14 @@ class Passes:
         begun = f"{result.message} " if len(outcomes) < len(result.outcomes) else ""
         return replace(result, ending=ending, message=begun + told.left_out(outcomes, (one.text for one in state.asked)))
 
-    def _allowed(self, planned: Planned, run: str) -> tuple[Planned, dict[str, str]]:
+    def _allowed(self, planned: Planned, blocked_by_policy: tuple[Question, ...], run: str) -> tuple[Planned, dict[str, str]]:
         """The plan as it may be carried out now, and whom it leaves out because they were refused."""
         state, now, graph = self._state, self._outfit.clock.now(), planned.graph
         mode = graph.environment.sync.approval
         plan = approved(planned.plan, graph, state.approved, mode)
         state.held_guards = held(plan)
         plan, wave = gated(plan, graph, planned.desired, planned.world.inventory, state.approved)
-        asked = (*questions(planned.plan, graph, state.approved, mode), *([wave] if wave is not None else []))
+        asked = (*blocked_by_policy, *questions(planned.plan, graph, state.approved, mode), *([wave] if wave is not None else []))
         self._ask(run, asked)
         refused = {**state.waiting(now, _digests(planned, state.troubles)), **blocked(plan)}
         out = {**refused, **state.paused(now, map(owner_of_step, plan.steps))}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from reconciler.core.approval import Question
+from reconciler.core.consent import with_approval
 from reconciler.core.orders import Orders
 from reconciler.core.put_back import in_force
 from reconciler.core.quarrel import Quarrel
@@ -94,6 +95,8 @@ class State:
     read_on: date | None = None
     lasting: Lasting = field(default_factory=Lasting)
     """Where files that are broken now were good last."""
+    consents: Mapping[str, str] = field(default_factory=dict)
+    """By the resource, the hash of what a person has agreed to though the policy blocks it."""
     fence: int = 0
     applied: str = ""
     """The revision of the last pass that came to its end, or what the inventory says of the one before a restart."""
@@ -138,6 +141,11 @@ class State:
     def approved(self) -> str:
         """What a person has approved last."""
         return self.orders.get(EVERYTHING, Orders()).approved
+
+    @property
+    def agreed(self) -> Mapping[str, str]:
+        """The consents, with the one that the last approval is, if it is one."""
+        return with_approval(self.desire.asked if self.desire else (), self.consents, self.approved)
 
     def interval(self, now: datetime) -> float:
         """Seconds until the next look or pass: a tenth more or less, so that operators do not all ask at once."""

@@ -1,4 +1,4 @@
-"""`fleet approve`: a person's yes to what an operator waits for: a plan beyond its guards, an unsafe hold, a wave, a rewritten branch."""
+"""`fleet approve`: a person's yes to what an operator waits for: a plan beyond its guards, an unsafe hold, what the policy blocks, a wave, a rewritten branch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from reconciler.shell.workspace import open_workspace
 def command(hash: str | None, yes: bool, env: str | None, repo: Path | None) -> None:
     """Approve what the operator of an environment waits for. Without HASH, show it and ask.
 
-    An approval is of exactly one plan: when anything changes before the operator acts, it is of nothing, and the operator asks anew.
+    An approval is of exactly what is shown: when that changes before the operator acts, it is of nothing, and the operator asks anew.
 
     \b
     Examples: fleet approve
