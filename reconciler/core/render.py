@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from reconciler.core.sharing import Sharing
 from reconciler.model.canonical import digest
 from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
@@ -33,6 +35,17 @@ def render_some(graph: Graph, kinds: tuple[Kind, ...], refs: Iterable[Ref]) -> I
     """What these resources render, in no order."""
     table = {kind.name: kind for kind in kinds}
     return (_stamped(draft, graph) for ref in refs for draft in table[ref.kind].render(graph.resources[ref], graph))
+
+
+def as_before(manifests: Iterable[Manifest], before: Iterable[Manifest]) -> Iterator[Manifest]:
+    """The same manifests: of what is equal the one of `before`, and of the others one copy of what they have in common.
+
+    One after the other, as they are rendered, so that what is not kept is let go at once.
+    """
+    known, share = {manifest.id: manifest for manifest in before}, Sharing()
+    for new in manifests:
+        old = known.get(new.id)
+        yield old if old is not None and old == new else replace(new, body=share(new.body))
 
 
 def ordered(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:

@@ -22,7 +22,6 @@ from reconciler.flow.operator.desire import NOBODY, Desire, Lasting, NothingDesi
 from reconciler.flow.operator.operator import Operator
 from reconciler.flow.operator.state import Outfit
 from reconciler.kinds import KINDS
-from reconciler.model.graph import Graph
 from reconciler.model.manifests import ENVIRONMENT_LABEL, MANAGER, SHAPES, Body, ObjectId, Observed, identify
 from reconciler.model.spec import GROUP
 from reconciler.ports import EventKind
@@ -59,7 +58,7 @@ class Read:
         kinds: Any,
         today: date,
         before: Lasting,
-        known: Graph | None = None,
+        known: Desire | None = None,
         consents: Mapping[str, str] = NOBODY,
     ) -> Desire:
         self.count += 1

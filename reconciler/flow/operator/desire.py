@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from datetime import date
 from types import MappingProxyType
@@ -14,8 +14,8 @@ from reconciler.core.environment import environment
 from reconciler.core.layout import ROOT
 from reconciler.core.locking import read_lock
 from reconciler.core.policy import policy
+from reconciler.core.render import as_before, render_some
 from reconciler.core.render import ordered as ordered_manifests
-from reconciler.core.render import render, render_some
 from reconciler.core.resolve import resolve
 from reconciler.core.understand import Understanding, understand
 from reconciler.model.documents import SourceTree
@@ -70,46 +70,43 @@ def desire(
     kinds: tuple[Kind, ...],
     today: date,
     before: Lasting,
-    known: Graph | None = None,
+    known: Desire | None = None,
     consents: Mapping[str, str] = NOBODY,
 ) -> Desire:
     """What a commit asks for. Raises NothingDesired with a sentence, and SourceUnavailable.
 
     What is broken, or blocked by a rule of the policy without the consent of a person, is kept: nothing is written of it. To all others it is as it last was, so that a
     typing error in one file takes no task out of its worker's schedule and no caller out of a network policy.
-    `known` is the graph of an earlier commit: what did not change since then is not read again.
+    `known` is an earlier commit: what did not change since then is not read again, and is the very same value.
     """
-    tree = source.tree(revision)
-    graph, said = _graph(source, tree, name, kinds, today, known, consents)
+    tree, earlier = source.tree(revision), known.graph if known is not None else None
+    graph, said = _graph(source, tree, name, kinds, today, earlier, consents)
     wrong = sorted({finding.place.path for finding in errors(graph.findings) if finding.place.path.startswith(ROOT)})
     lasting = Lasting(revision, {path: commit for path in wrong if (commit := before.of(path)) and commit != revision})
     good = {path: data for path, commit in lasting.files.items() if (data := _read(source, path, commit)) is not None}
     if not good:
-        return Desire(revision, graph, render(graph, kinds), lasting, said.asked, said.given)
+        return Desire(revision, graph, _rendered(graph, kinds, graph.resources, known), lasting, said.asked, said.given)
     refused = {path: why for path, why in tree.refused.items() if path not in good}
-    stood_in, _ = _graph(source, replace(tree, files={**tree.files, **good}, refused=refused), name, kinds, today, known, consents)
-    manifests = tuple(manifest for manifest in render(stood_in, kinds) if manifest.owner not in graph.kept)
+    stood_in, _ = _graph(source, replace(tree, files={**tree.files, **good}, refused=refused), name, kinds, today, earlier, consents)
+    everything = _rendered(stood_in, kinds, stood_in.resources, known)
+    manifests = tuple(manifest for manifest in everything if manifest.owner not in graph.kept)
     resources = {ref: resource for ref, resource in stood_in.resources.items() if ref not in graph.kept}
     fleet = replace(stood_in.fleet, broken=graph.fleet.broken, findings=graph.fleet.findings)
     kept = replace(stood_in, fleet=fleet, resources=resources, kept=graph.kept, findings=graph.findings)
     return Desire(revision, kept, manifests, lasting, said.asked, said.given)
 
 
-def seen_by(desire: Desire, graph: Graph, kinds: tuple[Kind, ...]) -> Desire:
-    """The same commit with the graph of a witness: only what has another choice is rendered again."""
+def seen_by(desire: Desire, graph: Graph, kinds: tuple[Kind, ...], before: Desire | None) -> Desire:
+    """The same commit with the graph of a witness: only what has another choice is rendered again, and as `before` where it is equal."""
     if graph is desire.graph:
         return desire
     changed = {ref for ref, choice in graph.choices.items() if choice != desire.graph.choices.get(ref) and ref in graph.resources}
     others = (manifest for manifest in desire.manifests if manifest.owner not in changed)
-    return replace(desire, graph=graph, manifests=ordered_manifests((*others, *render_some(graph, kinds, changed))))
+    return replace(desire, graph=graph, manifests=ordered_manifests((*others, *_rendered(graph, kinds, changed, before))))
 
 
-def as_before(desire: Desire, before: Desire | None) -> Desire:
-    """The same, with the manifests of `before` wherever they are equal: while a pass runs, both are needed."""
-    if before is None:
-        return desire
-    known = {manifest.id: manifest for manifest in before.manifests}
-    return replace(desire, manifests=tuple(old if (old := known.get(new.id)) == new and old else new for new in desire.manifests))
+def _rendered(graph: Graph, kinds: tuple[Kind, ...], refs: Iterable[Ref], before: Desire | None) -> tuple[Manifest, ...]:
+    return ordered_manifests(as_before(render_some(graph, kinds, refs), before.manifests if before is not None else ()))
 
 
 def _graph(

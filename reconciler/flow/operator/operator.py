@@ -15,7 +15,7 @@ from reconciler.flow.fan import Stop
 from reconciler.flow.lease import LeaseHeld, lease
 from reconciler.flow.operator.beat import Beat
 from reconciler.flow.operator.chronicle import Chronicle
-from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, as_before, desire, seen_by
+from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire, seen_by
 from reconciler.flow.operator.following import Following
 from reconciler.flow.operator.leader import Leader
 from reconciler.flow.operator.scribe import Scribe
@@ -239,10 +239,10 @@ class Operator:
             if state.desire is None or state.desire.revision != revision or state.read_on != today or state.desire.consents != agreed:
                 if self._fallen is not None and self._fallen[0] == revision:  # a commit does not change
                     raise NothingDesired(self._fallen[1])
-                known = state.desire.graph if state.desire is not None else None
+                known, upstream = state.desire, outfit.upstream
                 try:
                     read = await asyncio.to_thread(
-                        desire, outfit.upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known, agreed
+                        desire, upstream, revision, outfit.environment, outfit.kinds, today, state.lasting, known, agreed
                     )
                 except NothingDesired as nothing:
                     self._fallen = revision, str(nothing)
@@ -262,7 +262,7 @@ class Operator:
         graph = await witnessed(declared.graph, outfit.witness)
         self._declared = declared if is_open(graph) else None
         if again is None or (graph.choices, graph.findings) != (again.graph.choices, again.graph.findings):
-            state.desire = self._last = as_before(seen_by(declared, graph, outfit.kinds), state.desire)
+            state.desire = self._last = seen_by(declared, graph, outfit.kinds, state.desire)
 
 
 async def _passed_on(stop: Stop, to: Stop) -> None:

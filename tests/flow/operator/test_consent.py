@@ -29,7 +29,9 @@ DEBUG = "  env: {DEBUG: 'on'}\n"
 def fleet(approval: str = "prune") -> Repo:
     """Three services under a pack that blocks two rules."""
     repo = Repo.small()
-    text = repo.files["fleet.yaml"].replace("unlocked: tag", f"unlocked: tag\n      sync: {{approval: {approval}, guards: {{percent: 100}}}}")
+    text = repo.files["fleet.yaml"].replace(
+        "unlocked: tag", f"unlocked: tag\n      sync: {{approval: {approval}, guards: {{percent: 100}}}}"
+    )
     rules = {"policies/default/SVC901.yaml": RULE, "policies/default/SVC902.yaml": ANOTHER}
     return Repo({**repo.files, **rules, "fleet.yaml": text, "specs/policy-packs/default.yaml": PACK + STRICT})
 

@@ -6,7 +6,6 @@ import pytest
 
 from reconciler.flow.operator.desire import Desire, Lasting, NothingDesired, desire
 from reconciler.kinds import KINDS
-from reconciler.model.graph import Graph
 from tests.fleets import API, FLEET, TODAY, Repo, lock, service, tenant
 from tests.flow.operator.conftest import Shelf
 
@@ -32,7 +31,7 @@ TEXTS = {
 }
 
 
-def read(shelf: Shelf, before: Lasting, known: Graph | None) -> Desire | str:
+def read(shelf: Shelf, before: Lasting, known: Desire | None) -> Desire | str:
     try:
         return desire(shelf, shelf.head.revision, "test", KINDS, TODAY, before, known)
     except NothingDesired as nothing:
@@ -58,9 +57,9 @@ def test_what_did_not_change_need_not_be_read_again(seed: int) -> None:
         whole, quick = read(shelf, lasting, None), read(shelf, lasting, known)
         assert told(quick) == told(whole), f"commit {turn}: {shelf.head.files}"
         if isinstance(quick, Desire):
-            before = known.fleet.resources if known else {}
+            before = known.graph.fleet.resources if known else {}
             reused += sum(before.get(ref) is resource for ref, resource in quick.graph.fleet.resources.items())
-            known, lasting = quick.graph, quick.lasting
+            known, lasting = quick, quick.lasting
         path = dice.choice(list(TEXTS))
         if dice.random() < 0.15:
             shelf.push(shelf.head.without([path]) if path != "fleet.yaml" else shelf.head)
