@@ -96,12 +96,22 @@ def _filled(
         names = dict(mentions(value, ("spec",)))
         if not names:
             continue
-        spec, wrong = validate(table[ref.kind].spec, substitute(value, environment.values), resource.document, ("spec",))
+        substituted = substitute(value, environment.values)
+        spec, wrong = validate(table[ref.kind].spec, substituted, resource.document, ("spec",))
         findings += [_unfit(resource, environment, names, finding) for finding in wrong]
         if spec is None:
             continue
+        _as_written(spec, resource.spec, substituted, value)
         filled[ref] = Resource(ref, spec, resource.labels, resource.annotations, resource.document)
     return filled, findings
+
+
+def _as_written(spec: Spec, other: Spec, substituted: Mapping[str, Any], value: Mapping[str, Any]) -> None:
+    """Gives a spec that nobody has yet the fields of another where both were read from the very same value: one copy is enough."""
+    for name, field in type(spec).model_fields.items():
+        written = field.alias or name
+        if substituted.get(written) is value.get(written):
+            spec.__dict__[name] = other.__dict__[name]
 
 
 def _unfit(resource: Resource[Spec], environment: Environment, names: Mapping[Pointer, str], wrong: Finding) -> Finding:

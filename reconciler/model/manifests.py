@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from sys import intern
 from typing import Any, NamedTuple
 
 from reconciler.model.refs import Ref
@@ -116,10 +117,10 @@ RANK: Mapping[tuple[str, str], int] = {shape: rank for rank, shape in enumerate(
 
 
 def identify(body: Body) -> ObjectId:
-    """The identity that a body states."""
+    """The identity that a body states, in words that all identities share: a name stands in dozens of them."""
     group, _, _ = body["apiVersion"].rpartition("/")
     metadata = body["metadata"]
-    return ObjectId(group, body["kind"], metadata.get("namespace", ""), metadata["name"])
+    return ObjectId(intern(group), intern(body["kind"]), intern(metadata.get("namespace", "")), intern(metadata["name"]))
 
 
 MANAGER = "fleetwright"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from sys import intern
 from typing import Any, NamedTuple
 
 import orjson
@@ -11,7 +12,7 @@ import orjson
 from reconciler.adapters.cluster import failures
 from reconciler.adapters.cluster.addresses import Kind, query, selector
 from reconciler.adapters.cluster.transport import Transport
-from reconciler.model.manifests import Body, ObjectId, Observed
+from reconciler.model.manifests import Body, Observed, identify
 from reconciler.ports import Glance, Unreachable, whole
 
 PAGE = 50
@@ -95,6 +96,4 @@ def decoded(transport: Transport, what: str, status: int, body: bytes) -> Any:
 def observed(body: Body) -> Observed:
     """A live object."""
     metadata = body["metadata"]
-    group, _, _ = body["apiVersion"].rpartition("/")
-    id = ObjectId(group, body["kind"], metadata.get("namespace", ""), metadata["name"])  # what the model calls it
-    return Observed(id, metadata["uid"], metadata["resourceVersion"], body)
+    return Observed(identify(body), intern(metadata["uid"]), metadata["resourceVersion"], body)
