@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from sys import intern
 from typing import Any, NamedTuple
 
 from reconciler.model.refs import Ref
@@ -117,10 +116,10 @@ RANK: Mapping[tuple[str, str], int] = {shape: rank for rank, shape in enumerate(
 
 
 def identify(body: Body) -> ObjectId:
-    """The identity that a body states, in words that all identities share: a name stands in dozens of them."""
+    """The identity that a body states."""
     group, _, _ = body["apiVersion"].rpartition("/")
     metadata = body["metadata"]
-    return ObjectId(intern(group), intern(body["kind"]), intern(metadata.get("namespace", "")), intern(metadata["name"]))
+    return ObjectId(group, body["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 MANAGER = "fleetwright"

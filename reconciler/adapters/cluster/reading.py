@@ -12,7 +12,7 @@ import orjson
 from reconciler.adapters.cluster import failures
 from reconciler.adapters.cluster.addresses import Kind, query, selector
 from reconciler.adapters.cluster.transport import Transport
-from reconciler.model.manifests import Body, Observed, identify
+from reconciler.model.manifests import Body, ObjectId, Observed, identify
 from reconciler.ports import Glance, Unreachable, whole
 
 PAGE = 50
@@ -94,6 +94,7 @@ def decoded(transport: Transport, what: str, status: int, body: bytes) -> Any:
 
 
 def observed(body: Body) -> Observed:
-    """A live object."""
+    """A live object, told by words that there is one copy of: a name is part of dozens of identities that are kept."""
     metadata = body["metadata"]
-    return Observed(identify(body), intern(metadata["uid"]), metadata["resourceVersion"], body)
+    id = ObjectId(*map(intern, identify(body)))
+    return Observed(id, intern(metadata["uid"]), metadata["resourceVersion"], body)
