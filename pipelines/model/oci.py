@@ -28,6 +28,12 @@ class Repository:
         return f"{self.host}/{self.path}"
 
 
+def below(base: str, name: str) -> Repository:
+    """The repository of an image in a registry, or in a path of one: `ghcr.io/acme` and `family-web`."""
+    host, _, path = base.partition("/")
+    return Repository(host, f"{path}/{name}" if path else name)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Pinned:
     """A manifest in a repository, by its digest: what no one can move."""
