@@ -14,16 +14,18 @@ THEIRS = ("pydantic", "pydantic_core", "yaml")
 """What reads specs for us. Where another release of one is installed, the folder that holds it changes."""
 
 
-def code() -> str:
-    """A digest that is another one with other code: ours, Python's, or that of what we read specs with."""
-    top = Path(__file__).parents[2]
+TOP = Path(__file__).parents[2]
+
+
+def code(top: Path = TOP) -> str:
+    """A digest that is another one with other code: ours in the folder `top`, Python's, or that of what we read specs with."""
     made = hashlib.sha256(sys.version.encode())
     for name in OURS:
         made.update("".join(_files(f"{top}/{name}")).encode())
     for name in THEIRS:
         found = find_spec(name)
         if found and found.origin:
-            status = os.stat(Path(found.origin).parents[1])
+            status = Path(found.origin).parents[1].stat()
             made.update(f"{found.origin} {status.st_mtime_ns} {status.st_ino}\n".encode())
     return made.hexdigest()
 

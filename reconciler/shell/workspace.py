@@ -25,7 +25,7 @@ from reconciler.model.refs import Ref
 from reconciler.ports import SourceUnavailable
 from reconciler.shell.exits import Exit
 from reconciler.shell.opened import Opened, open_source
-from reconciler.shell.refusal import Refusal, refused_by
+from reconciler.shell.refusal import refused_by
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,14 @@ DUE = {
     "the platforms of the builder": edited("fleet.yaml", "  waves:", "  builder: {platforms: [linux/arm64]}\n  waves:"),
     "where it starts from": edited("specs/images/side.yaml", "base}", "middle}"),
     "what a service builds": written("images/own/c", "d\n"),
-    "a stand-in for a base": edited("fleet.yaml", "      unlocked", f"      bases: {{'{BASE}': {{registry: other.example/b:1}}}}\n      unlocked"),
+    "a stand-in for a base": edited(
+        "fleet.yaml", "      unlocked", f"      bases: {{'{BASE}': {{registry: other.example/b:1}}}}\n      unlocked"
+    ),
     "an image more": lambda scene: (
         scene.write("images/new/Dockerfile", "FROM base\n"),
-        scene.write("specs/images/new.yaml", (scene.root / "specs/images/top.yaml").read_text().replace("top", "new").replace("middle", "base")),
+        scene.write(
+            "specs/images/new.yaml", (scene.root / "specs/images/top.yaml").read_text().replace("top", "new").replace("middle", "base")
+        ),
     ),
     "no lock": lambda scene: (scene.root / "fleet.lock").unlink(),
     "a key in the lock": relocked(lambda build: replace(build, key="sha256:" + "0" * 63 + "1")),
@@ -153,7 +157,8 @@ ELSE = {
     "a digest in the lock": relocked(lambda build: replace(build, digest=f"sha256:{'b' * 64}")),
     "a mark in the lock": relocked(lambda build: replace(build, bad=True)),
     "a base in the lock": lambda scene: scene.write(
-        "fleet.lock", write_lock(replace(scene.lock(), bases={**scene.lock().bases, "x.example/y": ResolvedBase(f"sha256:{'c' * 64}", DAY)}))
+        "fleet.lock",
+        write_lock(replace(scene.lock(), bases={**scene.lock().bases, "x.example/y": ResolvedBase(f"sha256:{'c' * 64}", DAY)})),
     ),
     "a gate": edited("specs/images/side.yaml", "  args:", "  gate: {failOn: [CRITICAL]}\n  args:"),
     "the fleet's gate": edited("fleet.yaml", "  waves:", "  gate: {failOn: [CRITICAL]}\n  waves:"),
@@ -261,7 +266,7 @@ def builds(rest: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         raise Reached
 
     monkeypatch.setattr(equipment, "builder", builder)
-    yield rest
+    return rest
 
 
 @pytest.mark.parametrize("times", [1, 2])
