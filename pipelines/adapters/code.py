@@ -12,9 +12,8 @@ from pathlib import Path
 OURS = ("reconciler", "pipelines")
 THEIRS = ("pydantic", "pydantic_core", "yaml")
 """What reads specs for us. Where another release of one is installed, the folder that holds it changes."""
-
-
 TOP = Path(__file__).parents[2]
+"""The folder that holds ours."""
 
 
 def code(top: Path = TOP) -> str:

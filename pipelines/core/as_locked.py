@@ -44,11 +44,11 @@ class Answer(NamedTuple):
 
 def as_locked(decided: Collection[Decided], known: Collection[str], environment: str, registry: str) -> AsLocked | None:
     """The answer, if it is that all are current. `known` are the bases of which the lock says what they mean: a build notes any other there."""
+    told = {*known, *(one.target.name for one in decided)}
     images = []
     for one in decided:
-        outside = {str(one.target.start)} | {name for recipe in one.recipes.values() for name in recipe.externals}
-        ours = {each.target.name for each in decided}
-        if not isinstance(one.decision, Current) or not outside - ours <= set(known):
+        taken = {str(one.target.start), *(name for recipe in one.recipes.values() for name in recipe.externals)}
+        if not isinstance(one.decision, Current) or not taken <= told:
             return None
         images.append(Locked(one.target.name, str(one.target.start), one.decision.build))
     return AsLocked(environment, registry, tuple(images))

@@ -31,7 +31,7 @@ def shown(found: Matter, done: Done, output: str) -> None:
         _print(done.outcomes, {name: builds.current.tag for name, builds in found.lock_now().images.items()})
 
 
-def stands(known: AsLocked, output: str) -> bool:
+def at_rest(known: AsLocked, output: str) -> bool:
     """Whether the registry has all builds of images of which nothing is to be built; then that is what came of the run, and shown.
 
     A registry that cannot tell is for the build to ask again, and to say what it answered.

@@ -11,7 +11,7 @@ import click
 from pipelines.ports import Secret
 from pipelines.shell import equipment
 from pipelines.shell.recall import Recall
-from pipelines.shell.shown import shown, stands
+from pipelines.shell.shown import at_rest, shown
 from reconciler.shell.exits import Exit
 from reconciler.shell.opened import open_source
 from reconciler.shell.options import environment_option, output_option, repository_option
@@ -77,7 +77,7 @@ def command(
     recall = Recall(opened, "build", env, names)
     may_rest = pushes and not (force or platform or machines or reports)
     known = recall.found() if may_rest else None
-    if known and stands(known, output):
+    if known and at_rest(known, output):
         raise SystemExit(Exit.OK)
     from pipelines.shell.building import Asked, build
     from pipelines.shell.matter import of_source, refuse_wrong
@@ -92,7 +92,7 @@ def command(
     refuse_unsuited(found, names or tuple(sorted(chosen)), machines)
     if may_rest and not known:
         decided = [one for one in found.decided(told=False) if one.target.name in chosen]
-        if (now := recall.keep(found, decided)) and stands(now, output):
+        if (now := recall.keep(found, decided)) and at_rest(now, output):
             raise SystemExit(Exit.OK)
     asked = Asked(
         names=chosen,
