@@ -6,19 +6,21 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import field
 from pathlib import PurePath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pipelines.core.audit.contents import Row
-from pipelines.core.audit.evidence import Evidence
-from pipelines.core.audit.look import Look
-from pipelines.core.config import Image
-from pipelines.model.audit import System
-from pipelines.model.context import ContextItem
-from pipelines.model.debian import Resolved, Selection
-from pipelines.model.oci import Descriptor, Document, Pinned, Repository
-from pipelines.model.outcome import Outcome
-from pipelines.model.stored import Version
 from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:  # whoever asks a registry alone needs its faults, and nothing of what goes through the other ports
+    from pipelines.core.audit.contents import Row
+    from pipelines.core.audit.evidence import Evidence
+    from pipelines.core.audit.look import Look
+    from pipelines.core.config import Image
+    from pipelines.model.audit import System
+    from pipelines.model.context import ContextItem
+    from pipelines.model.debian import Resolved, Selection
+    from pipelines.model.oci import Descriptor, Document, Pinned, Repository
+    from pipelines.model.outcome import Outcome
+    from pipelines.model.stored import Version
 
 
 class RegistryFault(Exception):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from pipelines.model.recipe import Recipe, Target
 from reconciler.model.lock import Build
 from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:
+    from pipelines.model.recipe import Recipe, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +51,20 @@ class Decided:
     target: Target
     recipes: Mapping[str, Recipe]
     key: str
+    decision: Decision
+
+    @property
+    def planned(self) -> Planned:
+        """What a plan says of it."""
+        return Planned(self.target.name, str(self.target.start), self.key, self.decision)
+
+
+class Planned(NamedTuple):
+    """What a plan says of an image."""
+
+    name: str
+    start: str
+    """What it starts from."""
+    key: str
+    """Empty where it is not known."""
     decision: Decision

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from reconciler.model.value import dataclass
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -26,6 +28,12 @@ class Repository:
 
     def __str__(self) -> str:
         return f"{self.host}/{self.path}"
+
+
+def below(base: str, name: str) -> Repository:
+    """The repository of an image in a registry, or in a path of one: `ghcr.io/acme` and `family-web`."""
+    host, _, path = base.partition("/")
+    return Repository(host, f"{path}/{name}" if path else name)
 
 
 @dataclass(frozen=True, slots=True, order=True)

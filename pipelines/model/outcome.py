@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import TYPE_CHECKING
 
-from pipelines.model.oci import Pinned
-from pipelines.model.verdict import Verdict
-from reconciler.model.lock import Build
 from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:  # most runs end in nothing to do, and need no verdict
+    from pipelines.model.oci import Pinned
+    from pipelines.model.verdict import Verdict
+    from reconciler.model.lock import Build
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -176,6 +175,8 @@ def github_packages() -> Storeroom:
 
 async def closed(*things: Registry | Builder | Storeroom) -> None:
     """Close what has to be closed; what does not want to is given up after a while."""
+    import asyncio  # most of what is told of images asks nobody
+
     for thing in things:
         try:
             async with asyncio.timeout(10):

@@ -23,10 +23,11 @@ from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph
 from reconciler.model.lock import Lock
 from reconciler.model.value import dataclass
-from reconciler.ports import SourceUnavailable
+from reconciler.ports import Packed, SourceUnavailable
 from reconciler.shell.exits import Exit
+from reconciler.shell.opened import Opened, open_source
 from reconciler.shell.refusal import Refusal, refused_by
-from reconciler.shell.workspace import Workspace, open_workspace
+from reconciler.shell.workspace import Workspace, understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,18 @@ class Matter:
     lock: Lock
     targets: tuple[Target, ...]
     contexts: Mapping[str, Files]
+    """Of each target that has one, by its name."""
+    packed: Mapping[str, Packed]
+    """The files of all of them, by path from the root."""
 
-    def decided(self) -> tuple[Decided, ...]:
-        """What is to be done about each image, by files and lock alone."""
-        return decide(self.targets, self.contexts, self.bases, self.lock, mentions, self._was)
+    def decided(self, *, told: bool = True) -> tuple[Decided, ...]:
+        """What is to be done about each image, by files and lock alone. `told`: with what changed since the last build, out of history."""
+        return decide(self.targets, self.contexts, self.bases, self.lock, mentions, self._was if told else _untold)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Every folder that some build sees."""
+        return tuple(sorted(folders(self.targets)))
 
     @property
     def bases(self) -> dict[str, str]:
@@ -81,7 +90,12 @@ class Matter:
 
 def matter(repo: Path | None, env: str | None) -> Matter:
     """What is there to build. Refuses a fleet that does not stand, and contexts that cannot be read."""
-    workspace = open_workspace(repo)
+    return of_source(open_source(repo), env)
+
+
+def of_source(opened: Opened, env: str | None) -> Matter:
+    """The same of a source that has been read."""
+    workspace = understood(opened)
     where = workspace.environment(env)
     graph = workspace.resolved(where)
     lock, about = workspace.lock(where)
@@ -94,7 +108,7 @@ def matter(repo: Path | None, env: str | None) -> Matter:
         files = workspace.source.contexts(folders(found))
     except SourceUnavailable as gone:
         raise Refusal(str(gone), gone.fix, Exit.FINDINGS) from None
-    return Matter(workspace, where, graph, lock, found, contexts(found, files))
+    return Matter(workspace, where, graph, lock, found, contexts(found, files), files)
 
 
 def refuse_wrong(matter: Matter, names: frozenset[str]) -> None:
@@ -115,6 +129,10 @@ def mentions(text: str, target: Target) -> tuple[str, ...]:
     if "" in found:
         raise Unclear(f"{file.path} names an image by a variable that has no value")
     return tuple(name for name in found if name not in own)
+
+
+def _untold(_: Target) -> None:
+    return None
 
 
 def _at(workspace: Workspace, env: str, commit: str, lock: Lock, name: str) -> Mapping[str, Recipe] | None:

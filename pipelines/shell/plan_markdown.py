@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import assert_never
 
-from pipelines.model.decision import Current, Decided, Decision, Open, Outdated, Unbuildable
+from pipelines.model.decision import Current, Decision, Open, Outdated, Planned, Unbuildable
 from reconciler.shell.report.plan_escape import code
 
 LIMIT = 65_000
@@ -22,11 +22,11 @@ def marker(environment: str) -> str:
     return f"<!-- fleetwright images {re.sub(r'[^A-Za-z0-9._-]', '_', environment)} -->"
 
 
-def plan_markdown(decided: Sequence[Decided], environment: str) -> str:
+def plan_markdown(planned: Sequence[Planned], environment: str) -> str:
     """The comment, always below LIMIT: what cannot be built first, then what is to be, and a count of the rest."""
-    rows = [_row(one) for one in sorted(decided, key=_rank) if not isinstance(one.decision, Current)]
-    bad = sum(isinstance(one.decision, Unbuildable) for one in decided)
-    lines = [marker(environment), _headline(len(rows), bad, len(decided), environment), ""]
+    rows = [_row(one) for one in sorted(planned, key=_rank) if not isinstance(one.decision, Current)]
+    bad = sum(isinstance(one.decision, Unbuildable) for one in planned)
+    lines = [marker(environment), _headline(len(rows), bad, len(planned), environment), ""]
     if rows:
         lines += ["| | image | why | starts from |", "|---|---|---|---|"]
     left = LIMIT - _FOOT - sum(_size(line) for line in lines)
@@ -51,12 +51,12 @@ def _headline(due: int, bad: int, all: int, environment: str) -> str:
     return f"**Images for {code(environment)}**: {due} of {all} to look up or build{failing}."
 
 
-def _rank(one: Decided) -> bool:
+def _rank(one: Planned) -> bool:
     return not isinstance(one.decision, Unbuildable)
 
 
-def _row(one: Decided) -> str:
-    cells = (one.target.name, why(one.decision), str(one.target.start))
+def _row(one: Planned) -> str:
+    cells = (one.name, why(one.decision), one.start)
     mark = ":x:" if isinstance(one.decision, Unbuildable) else ":hammer:"
     return f"| {mark} | {' | '.join(code(_cut(cell)) for cell in cells)} |"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from pipelines.core.visible import visible
 from pipelines.model.outcome import Outcome
-from pipelines.shell.told import about, word
+from pipelines.shell.told import about, line, word
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -52,7 +52,7 @@ class Lines:
 
     def done(self, image: str, outcome: Outcome) -> None:
         """Tells it."""
-        self._say(f"{image}: {word(outcome)}  {about(outcome)}")
+        self._say(line(image, outcome))
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

@@ -14,7 +14,8 @@ from reconciler.core.reading import Limits
 from reconciler.core.validate import validate
 from reconciler.model.documents import Document
 from reconciler.model.findings import Finding, Place, Pointer, errors, ordered
-from reconciler.model.lock import LOCK_VERSION, BaseEntry, Build, BuildEntry, Builds, ImageEntry, Lock, LockFile, ResolvedBase
+from reconciler.model.lock import Build, Builds, Lock, ResolvedBase
+from reconciler.model.lock_file import LOCK_VERSION, BaseEntry, BuildEntry, ImageEntry, LockFile
 from reconciler.model.refs import Ref
 
 LIMITS = Limits(bytes=16 << 20, nodes=1_000_000)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 from reconciler.adapters.files import WorkTree
@@ -16,7 +16,6 @@ from reconciler.core.policy import policy
 from reconciler.core.resolve import resolve
 from reconciler.core.understand import Understanding, understand
 from reconciler.kinds import KINDS
-from reconciler.model.documents import FLEET_FILE
 from reconciler.model.findings import Finding, Place, errors, ordered
 from reconciler.model.fleet import Environment
 from reconciler.model.graph import Graph
@@ -25,7 +24,8 @@ from reconciler.model.lock import Lock
 from reconciler.model.refs import Ref
 from reconciler.ports import SourceUnavailable
 from reconciler.shell.exits import Exit
-from reconciler.shell.refusal import Refusal, refused_by
+from reconciler.shell.opened import Opened, open_source
+from reconciler.shell.refusal import refused_by
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Workspace:
     revision: str | None
     reading: Understanding
     today: date
+    _locks: dict[str, bytes | None] = field(default_factory=dict, repr=False, compare=False)
 
     def environment(self, name: str | None) -> Environment:
         """The environment of that name. Refuses an unknown one, or a `fleet.yaml` that does not stand."""
@@ -50,14 +51,20 @@ class Workspace:
 
     def lock(self, where: Environment) -> tuple[Lock, tuple[Finding, ...]]:
         """The environment's lock; empty while its file is not there. One that git ignores, as the trial's, holds for every revision."""
-        data = self.reading.tree.files.get(where.lock)
-        if data is None:
-            try:
-                data = self.source.read(where.lock, None if self.repository.ignores(where.lock) else self.revision)
-            except SourceUnavailable as gone:
-                fix = gone.fix or "put the file itself there, or correct `lock` in fleet.yaml"
-                return BROKEN, (UNREAD.at(Place(where.lock, 1, 1), str(gone), fix, Ref("Lock", where.lock)),)
+        try:
+            data = self.lock_file(where.lock)
+        except SourceUnavailable as gone:
+            fix = gone.fix or "put the file itself there, or correct `lock` in fleet.yaml"
+            return BROKEN, (UNREAD.at(Place(where.lock, 1, 1), str(gone), fix, Ref("Lock", where.lock)),)
         return read_lock(where.lock, data) if data is not None else (Lock(), ())
+
+    def lock_file(self, path: str) -> bytes | None:
+        """The bytes of a lock, which are the same however often they are asked for; None while there is no file. Raises SourceUnavailable."""
+        if path in self.reading.tree.files:
+            return self.reading.tree.files[path]
+        if path not in self._locks:
+            self._locks[path] = self.source.read(path, None if self.repository.ignores(path) else self.revision)
+        return self._locks[path]
 
     def resolved(self, where: Environment) -> Graph:
         """The graph in an environment, not judged by any policy."""
@@ -83,16 +90,9 @@ def _with(graph: Graph, findings: tuple[Finding, ...]) -> Graph:
 
 def open_workspace(start: Path | None = None, revision: str | None = None) -> Workspace:
     """The workspace around a folder: the nearest one upwards with a `fleet.yaml`."""
-    root = find_root(start or Path.cwd())
-    repository = Repository(root)
-    source = WorkTree(root, Repository.around(root))
-    try:
-        tree = source.tree(revision)
-    except SourceUnavailable as gone:
-        raise Refusal(str(gone), gone.fix) from None
-    return Workspace(root, source, repository, revision, understand(tree, KINDS), datetime.now(UTC).date())
+    return understood(open_source(start, revision))
 
 
-def find_root(start: Path) -> Path:
-    """The nearest folder upwards with a `fleet.yaml`; `start` itself where there is none."""
-    return next((folder for folder in (start, *start.parents) if (folder / FLEET_FILE).is_file()), start)
+def understood(opened: Opened) -> Workspace:
+    """The workspace that a source makes which has been read."""
+    return Workspace(opened.root, opened.source, opened.repository, opened.revision, understand(opened.tree, KINDS), opened.today)

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from reconciler.core.phrase import phrase
 from reconciler.kinds import KINDS
 from reconciler.model.fleet import FleetSpec
-from reconciler.model.lock import ImageEntry
+from reconciler.model.lock_file import ImageEntry
 from reconciler.model.spec import Metadata, Spec
 
 MODELS = (FleetSpec, Metadata, ImageEntry, *(kind.spec for kind in KINDS))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
+
+from reconciler.model.value import dataclass
 
 HUB = "docker.io"
 HUB_SERVER = "registry-1.docker.io"

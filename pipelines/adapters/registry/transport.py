@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipelines.adapters.registry import settings as hosts
 from pipelines.adapters.registry.challenge import challenges
@@ -16,6 +16,7 @@ from pipelines.core.manifest import LIMIT
 from pipelines.model.oci import Repository
 from pipelines.model.reference import HOST, PATH
 from pipelines.ports import RegistryFault
+from reconciler.model.value import dataclass
 
 REDIRECTS = 5
 _REDIRECTED = (301, 302, 303, 307, 308)

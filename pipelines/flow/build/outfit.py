@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from pipelines.core.decide import Outside
-from pipelines.model.oci import Repository
+from pipelines.model.oci import Repository, below
 from pipelines.model.recipe import Files, Target
 from pipelines.model.verdict import Policy
 from pipelines.ports import Bases, Bills, Builder, Desk, Images, Registry, Scanner, Secret, Watcher
@@ -74,9 +74,3 @@ class Wish:
     def shelf(self, name: str) -> Repository:
         """Where its builds are kept under their keys."""
         return below(self.cache, name)
-
-
-def below(base: str, name: str) -> Repository:
-    """The repository of an image in a registry, or in a path of one: `ghcr.io/acme` and `family-web`."""
-    host, _, path = base.partition("/")
-    return Repository(host, f"{path}/{name}" if path else name)

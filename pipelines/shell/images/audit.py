@@ -14,9 +14,8 @@ from pipelines.core.audit.ask import folders
 from pipelines.core.audit.report import how, sentence, sentences
 from pipelines.core.visible import visible
 from pipelines.flow.audit import Recipe, audit
-from pipelines.flow.build.outfit import below
 from pipelines.model.audit import Audit
-from pipelines.model.oci import Pinned
+from pipelines.model.oci import Pinned, below
 from pipelines.model.recipe import Target
 from pipelines.ports import BuildFailed, RegistryFault, Unreadable
 from pipelines.shell import equipment

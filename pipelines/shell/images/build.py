@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import orjson
 
-from pipelines.flow.build.together import Done
 from pipelines.ports import Secret
 from pipelines.shell import equipment
-from pipelines.shell.building import Asked, build
-from pipelines.shell.matter import Matter, matter, refuse_wrong
-from pipelines.shell.suits import refuse_unsuited
-from pipelines.shell.told import as_json, exit_of, more
-from reconciler.shell.aside import aside
+from pipelines.shell.recall import Recall
+from pipelines.shell.shown import at_rest, shown
 from reconciler.shell.exits import Exit
+from reconciler.shell.opened import open_source
 from reconciler.shell.options import environment_option, output_option, repository_option
 from reconciler.shell.refusal import Refusal
-from reconciler.shell.session import run
+
+if TYPE_CHECKING:
+    from pipelines.shell.matter import Matter
 
 
 @click.command(name="build")
@@ -73,16 +72,33 @@ def command(
     Examples: fleet images build family-web --env trial
               fleet images build family-web --platform linux/amd64 --no-lock --reports reports
     """
-    found = matter(repo, env)
+    given = tuple(_secret(text) for text in secrets)
+    opened = open_source(repo)
+    recall = Recall(opened, "build", env, names)
+    may_rest = pushes and not (force or platform or machines or reports)
+    known = recall.found() if may_rest else None
+    if known and at_rest(known, output):
+        raise SystemExit(Exit.OK)
+    from pipelines.shell.building import Asked, build
+    from pipelines.shell.matter import of_source, refuse_wrong
+    from pipelines.shell.suits import refuse_unsuited
+    from pipelines.shell.told import exit_of
+    from reconciler.shell.session import run
+
+    found = of_source(opened, env)
     chosen = found.named(names)
     refuse_wrong(found, chosen)
     _refuse_platform(found, names or tuple(sorted(chosen)), platform)
     refuse_unsuited(found, names or tuple(sorted(chosen)), machines)
+    if may_rest and not known:
+        decided = [one for one in found.decided(told=False) if one.target.name in chosen]
+        if (now := recall.keep(found, decided)) and at_rest(now, output):
+            raise SystemExit(Exit.OK)
     asked = Asked(
         names=chosen,
         engine=builder or (found.where.builder.engine if pushes else "buildah"),
         jobs=jobs or equipment.cores(),
-        secrets=tuple(_secret(text) for text in secrets),
+        secrets=given,
         force=force,
         verbose=verbose,
         lines=output == "json",
@@ -96,19 +112,6 @@ def command(
     done = run(lambda stop: build(found, asked, stop))
     shown(found, done, output)
     raise SystemExit(exit_of(done.outcomes))
-
-
-def shown(found: Matter, done: Done, output: str) -> None:
-    """What came of a run: sentences on stderr, JSON on stdout where it was asked for."""
-    for name, outcome in done.outcomes.items():
-        for text in more(outcome, found.heirs()):
-            aside(f"{name}:{text}" if not text.startswith("  |") else text)
-    if output == "json":
-        lock = found.lock_now()
-        tags = {name: builds.current.tag for name, builds in lock.images.items()}
-        click.echo(
-            orjson.dumps([as_json(name, one, tags.get(name, "")) for name, one in done.outcomes.items()], option=orjson.OPT_INDENT_2)
-        )
 
 
 def _refuse_platform(found: Matter, names: tuple[str, ...], platform: str) -> None:

@@ -8,8 +8,8 @@ import click
 
 from pipelines.shell import equipment
 from pipelines.shell.building import Asked, build
-from pipelines.shell.images.build import shown
 from pipelines.shell.matter import matter, refuse_wrong
+from pipelines.shell.shown import shown
 from pipelines.shell.told import exit_of
 from reconciler.shell.options import environment_option, output_option, repository_option
 from reconciler.shell.session import run

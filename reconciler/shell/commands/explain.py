@@ -15,9 +15,10 @@ from reconciler.model.kind import Kind
 from reconciler.shell.codes import codes
 from reconciler.shell.exits import Exit
 from reconciler.shell.fields import FLEET_KIND, document, walk
+from reconciler.shell.opened import find_root
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.report.explain_text import code_text, field_text, kind_text, rule_text, topics_text
-from reconciler.shell.workspace import find_root, open_workspace
+from reconciler.shell.workspace import open_workspace
 
 _CODE = re.compile(r"^[A-Za-z]{3}[0-9]{3}$")
 _ALL = (*KINDS, FLEET_KIND)

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from reconciler.shell.ledgers import open_ledger
+from reconciler.shell.opened import find_root
 from reconciler.shell.options import environment_option, output_option, repository_option
 from reconciler.shell.refusal import Refusal
 from reconciler.shell.report.history import history_json, history_text, run_json, run_text
-from reconciler.shell.workspace import find_root
 
 
 @click.command(name="history")

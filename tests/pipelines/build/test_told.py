@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.decide import decide
 from pipelines.core.sarif import MOST, verdict_sarif
-from pipelines.model.decision import Decided, Open, Unbuildable
+from pipelines.model.decision import Open, Planned, Unbuildable
 from pipelines.model.verdict import Judged, Stance, Verdict
 from pipelines.model.vulnerability import Package, Vulnerability
 from pipelines.shell.matter import mentions
@@ -23,13 +23,13 @@ TARGETS = hierarchy()
 FILES = {"web": "images/web/Dockerfile", "base": "images/base/Dockerfile"}
 
 
-def decided(count: int = 1, why: str = "never built") -> list[Decided]:
-    return [Decided(TARGETS[0], {}, "", Open((why,))) for _ in range(count)]
+def decided(count: int = 1, why: str = "never built") -> list[Planned]:
+    return [Planned(TARGETS[0].name, str(TARGETS[0].start), "", Open((why,))) for _ in range(count)]
 
 
 def test_a_comment_has_each_image_why_and_what_it_starts_from() -> None:
     every = decide(TARGETS, seen(TARGETS), {BASE: f"sha256:{'a' * 64}"}, Lock(), mentions)
-    text = plan_markdown(every, "production")
+    text = plan_markdown([one.planned for one in every], "production")
     assert text.startswith("<!-- fleetwright images production -->\n**Images for `production`**: 5 of 5 to look up or build.\n")
     assert f"| :hammer: | `base` | `never built` | `{BASE}` |" in text
     assert "| :hammer: | `top` | `parent middle rebuilt` | `middle` |" in text
@@ -40,7 +40,7 @@ def test_a_comment_about_nothing_says_so() -> None:
 
 
 def test_what_cannot_be_built_comes_first() -> None:
-    bad = Decided(TARGETS[1], {}, "", Unbuildable("images/middle/Dockerfile is not there", "write it"))
+    bad = Planned(TARGETS[1].name, str(TARGETS[1].start), "", Unbuildable("images/middle/Dockerfile is not there", "write it"))
     lines = plan_markdown([*decided(), bad], "x").splitlines()
     assert lines[5].startswith("| :x: | `middle` | `images/middle/Dockerfile is not there; write it` |")
     assert "1 that cannot be built as written" in lines[1]
