@@ -137,6 +137,7 @@ async def make_plan(
     desired = tuple(sight.desired_of(manifest, world.objects.get(manifest.id)) for manifest in manifests)
     chosen = tuple(manifest for manifest in desired if not options.only or str(manifest.owner) in options.only)
     suspects = tuple(manifest for manifest in chosen if not sight.is_settled(manifest.id) or manifest.id not in world.objects)
+    del sight  # what it shared is a lot of memory, and dry-runs take their time
     previews, deferred = await _previews(cluster, suspects, world, options)
     unseen = deferred & world.objects.keys()
     found = await _unlabelled(cluster, previews, world)
