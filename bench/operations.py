@@ -23,8 +23,8 @@ from tests.engines.cluster import free_ports
 SAMPLES = 200
 """Drifts."""
 QUIET = 2.5
-"""Seconds without a write after which it is done."""
-PATIENCE = 600.0
+"""Seconds without a write after which it is done; ten thousand services take longer to look at."""
+PATIENCE = 2_400.0
 _PULSE = 0.05
 _ASIDE = re.compile(r"^/registry/(leases/|events/|configmaps/fleetwright-system/operator-)")
 """What is no part of the work: Leases, events for people, the operator's journal, which is written once a second at most."""
@@ -84,8 +84,9 @@ def operated(folder: Path, services: int, say: Callable[[str], None]) -> Operate
 class _Site:
     """A repository, an operator that follows it, and a server."""
 
-    def __init__(self, work: Path, program: Running, server: servers.Server, url: str, secret: str) -> None:
+    def __init__(self, work: Path, program: Running, server: servers.Server, url: str, secret: str, services: int) -> None:
         self.work, self.program, self.server, self._url, self._secret = work, program, server, url, secret
+        self._still = QUIET * max(1.0, services / 2_000)
 
     def pushed(self, message: str) -> Done:
         """Commits and pushes all that was edited; from then to the last write."""
@@ -131,7 +132,7 @@ class _Site:
     def quiet(self, since: int, without: re.Pattern[str] = _ASIDE, least: int = 0) -> None:
         """Until nothing was written for a while; `least` is a revision that must have been written first."""
         deadline, last, still = time.monotonic() + PATIENCE, since, time.monotonic()
-        while time.monotonic() - still < QUIET or last < least:
+        while time.monotonic() - still < self._still or last < least:
             self.program.check()
             if time.monotonic() > deadline:
                 raise Failed(f"it never came to rest: {self.program.log.read_text()[-2000:]}")
@@ -191,7 +192,10 @@ class _Pulse:
         """When it was first seen to be written."""
         if not revision:
             raise Failed("nothing was written")
-        return next(at for at, seen in self._seen if seen >= revision)
+        found = next((at for at, seen in self._seen if seen >= revision), None)
+        if found is None:
+            raise Failed("it went on writing after it had seemed to rest")
+        return found
 
     def _run(self) -> None:
         while not self._over.wait(_PULSE):
@@ -220,7 +224,7 @@ def _following(folder: Path, services: int, server: servers.Server) -> Iterator[
     command = (*FLEET, "operator", "run", "--env", "trial", "--git", f"file://{bare}", "--trial-git", "--state", str(state),
                "--listen", f"127.0.0.1:{port}", "--hook-secrets", str(folder / "hooks"))  # fmt: skip
     with Running(command, folder) as program:
-        site = _Site(work, program, server, f"http://127.0.0.1:{port}", secret)
+        site = _Site(work, program, server, f"http://127.0.0.1:{port}", secret, services)
         _await_ready(site)
         site.quiet(0)
         yield site
