@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.sharing import Sharing
+from reconciler.core.sharing import Sharing, grafted
 from reconciler.model.canonical import digest
 from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
@@ -38,14 +38,17 @@ def render_some(graph: Graph, kinds: tuple[Kind, ...], refs: Iterable[Ref]) -> I
 
 
 def as_before(manifests: Iterable[Manifest], before: Iterable[Manifest]) -> Iterator[Manifest]:
-    """The same manifests: of what is equal the one of `before`, and of the others one copy of what they have in common.
+    """The same manifests: of what is equal the one of `before`, and of the others one copy of what they have in common with it, or each other.
 
     One after the other, as they are rendered, so that what is not kept is let go at once.
     """
     known, share = {manifest.id: manifest for manifest in before}, Sharing()
     for new in manifests:
         old = known.get(new.id)
-        yield old if old is not None and old == new else replace(new, body=share(new.body))
+        if old is None:
+            yield replace(new, body=share(new.body))
+        else:
+            yield old if old == new else replace(new, body=grafted(new.body, old.body))
 
 
 def ordered(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:

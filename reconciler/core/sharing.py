@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
 
 import orjson
+
+
+def grafted(new: Any, old: Any) -> Any:
+    """`new` with the parts of `old` in place of those that are the same to the last letter: of two versions of one thing that is most."""
+    if new is old or type(new) is not type(old):
+        return new
+    if type(new) is dict:
+        parts: Any = {key: grafted(part, old[key]) if key in old else part for key, part in new.items()}
+        return old if len(parts) == len(old) and all(part is old.get(key) for key, part in parts.items()) else parts
+    if type(new) is list:
+        parts = [grafted(part, old[at]) if at < len(old) else part for at, part in enumerate(new)]
+        return old if len(parts) == len(old) and all(map(is_, parts, old)) else parts
+    return old if new == old else new
 
 
 class Sharing:
