@@ -83,8 +83,8 @@ class Registry(Protocol):
     async def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
         """What is attached to `digest`: the referrers API, else the fallback tag `sha256-<hex>`."""
 
-    async def attach(self, repository: Repository, document: Document) -> None:
-        """Push a manifest that has a `subject`, and where the registry has no referrers API, list it under the fallback tag."""
+    async def attach(self, repository: Repository, *documents: Document) -> None:
+        """Push manifests that have a `subject`, and where the registry has no referrers API, list them under the fallback tag."""
 
     async def tags(self, repository: Repository) -> tuple[str, ...]:
         """Every tag of a repository; none for a repository that does not exist."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from pipelines.flow.each import each
@@ -48,6 +48,17 @@ async def push_blobs(
     registry: Registry, manifest: ImageManifest, source: Source, into: Repository, parents: tuple[Repository, ...] = ()
 ) -> tuple[Descriptor, ...]:
     """Make all blobs of a manifest be there, some at once; the first failure ends the others. Those that were sent. Raises RegistryFault."""
-    blobs = blobs_of(manifest)
-    sent = await each(blobs, lambda blob: registry.push_blob(into, Push(blob, lambda: source(blob), parents)), AT_ONCE)
-    return tuple(blob for blob, was_sent in zip(blobs, sent, strict=True) if was_sent)
+    return await push_each(registry, [(blob, source) for blob in blobs_of(manifest)], into, parents)
+
+
+async def push_each(
+    registry: Registry, blobs: Collection[tuple[Descriptor, Source]], into: Repository, parents: tuple[Repository, ...] = ()
+) -> tuple[Descriptor, ...]:
+    """The same for blobs that have sources of their own."""
+
+    async def one(item: tuple[Descriptor, Source]) -> bool:
+        blob, source = item
+        return await registry.push_blob(into, Push(blob, lambda: source(blob), parents))
+
+    sent = await each(blobs, one, AT_ONCE)
+    return tuple(blob for (blob, _), was_sent in zip(blobs, sent, strict=True) if was_sent)

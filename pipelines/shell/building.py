@@ -53,13 +53,14 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
     from pipelines.adapters.cyclonedx import CycloneDx
     from pipelines.adapters.desk import WorkDesk
     from pipelines.adapters.layouts import Layouts, Overlay, Store
+    from pipelines.adapters.recalling import Recalling
 
     root = equipment.blobs()
     logs = found.workspace.root / ".fleet" / "logs" / "images"
     plan = [[one.name for one in wave if one.name in asked.names] for wave in waves(found.targets)]
     watcher = Board(logs, plan) if sys.stderr.isatty() and not (asked.verbose or asked.lines) else Lines(logs, verbose=asked.verbose)
     store, builder = Store(root), await equipment.builder(asked.engine, root, {found.where.registry, found.where.cache})
-    registry: Registry = equipment.registry() if asked.pushes else Overlay(equipment.registry(), store)
+    registry: Registry = Recalling(equipment.registry() if asked.pushes else Overlay(equipment.registry(), store))
     try:
         outfit = Outfit(
             registry,

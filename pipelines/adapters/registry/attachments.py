@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from pipelines.adapters.registry import listings
@@ -58,19 +59,19 @@ class Attachments:
                 raise _no_list(repository, digest, wrong) from None
         return tuple(found)
 
-    async def attach(self, repository: Repository, document: Document) -> None:
-        """Push it, and list it where the registry does not."""
-        try:
-            digest, entry = lists.subject(document).digest, lists.entry(document)
-        except BadManifest as wrong:
-            raise RegistryFault(f"{document.digest} cannot be attached: {wrong}", wrong.fix) from None
-        answer = await self._manifests.put(repository, document.digest, document)
-        if answer.headers.get("oci-subject") == digest:
-            return
-        async with self._locks.setdefault((repository, digest), asyncio.Lock()):
-            await self._enlist(repository, digest, entry)
+    async def attach(self, repository: Repository, *documents: Document) -> None:
+        """Push them, and list those that the registry does not: of one image all at once."""
+        subjects = [_subject(document) for document in documents]
+        unlisted: dict[str, list[Descriptor]] = {}
+        for document, (digest, entry) in zip(documents, subjects, strict=True):
+            answer = await self._manifests.put(repository, document.digest, document)
+            if answer.headers.get("oci-subject") != digest:
+                unlisted.setdefault(digest, []).append(entry)
+        for digest, entries in unlisted.items():
+            async with self._locks.setdefault((repository, digest), asyncio.Lock()):
+                await self._enlist(repository, digest, entries)
 
-    async def _enlist(self, repository: Repository, digest: str, entry: Descriptor) -> None:
+    async def _enlist(self, repository: Repository, digest: str, entries: Sequence[Descriptor]) -> None:
         """Registries have no compare-and-set: write, look whether it stands, and write again where another writer took it away.
 
         One who read the list before we wrote will write about as long after as we took ourselves: so the look comes later than that.
@@ -82,23 +83,30 @@ class Attachments:
             began = clock()
             known = await self._manifests.manifest(repository, tag)
             try:
-                wanted = lists.joined(known, entry)
+                wanted = lists.joined(known, entries)
             except BadManifest as wrong:
                 raise _no_list(repository, digest, wrong) from None
             if wanted is None:
                 return
             await self._manifests.put(repository, tag, wanted)
             await self._transport.wire.sleep(LONGER * (clock() - began))
-        if entry.digest not in {one.digest for one in await self._listed(repository, digest)}:
-            raise RegistryFault(
-                f"{repository}:{tag} was rewritten by others {TRIES} times while {entry.digest} was to be listed", "try again"
-            )
+        listed = {one.digest for one in await self._listed(repository, digest)}
+        if missing := [entry.digest for entry in entries if entry.digest not in listed]:
+            raise RegistryFault(f"{repository}:{tag} was rewritten by others {TRIES} times while {missing[0]} was to be listed", "try again")
 
     async def _listed(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
         try:
             return lists.listed(await self._manifests.manifest(repository, fallback_tag(digest)))
         except BadManifest as wrong:
             raise _no_list(repository, digest, wrong) from None
+
+
+def _subject(document: Document) -> tuple[str, Descriptor]:
+    """What it is attached to, and how it is listed."""
+    try:
+        return lists.subject(document).digest, lists.entry(document)
+    except BadManifest as wrong:
+        raise RegistryFault(f"{document.digest} cannot be attached: {wrong}", wrong.fix) from None
 
 
 def _no_list(repository: Repository, digest: str, wrong: BadManifest) -> RegistryFault:
