@@ -121,6 +121,8 @@ class Order:
     source_date: int = 0
     """SOURCE_DATE_EPOCH, in seconds, of every step."""
     secrets: tuple[Secret, ...] = ()
+    layers: tuple[str, ...] = ()
+    """The parent's layers by diff_id, lowest first."""
     parent_layout: PurePath | None = None
     """The parent as an OCI layout folder, where no registry has it under its digest."""
 

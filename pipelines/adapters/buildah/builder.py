@@ -52,7 +52,7 @@ class Buildah:
                 raise failed(order.name, Finished(done.status, tuple(map(redact, done.last))), self._settings)
             image = (work / "image").read_text().strip()
             try:
-                return await self._taken(order, image, parent, work, Path(into))
+                return await self._taken(order, image, work, Path(into))
             finally:
                 self._later(["rmi", image], *(["rmi", name] for name in loaded))
 
@@ -119,9 +119,6 @@ class Buildah:
             raise BuildFailed(f"buildah {arguments[0]} failed: {done.log}", log=done.log)
         return "\n".join(lines)
 
-    async def _inspected(self, work: Path, image: str) -> Any:
-        return json.loads(await self._told(work, ["inspect", "--type", "image", image]))["OCIv1"]
-
     def _policy(self, work: Path) -> list[str]:
         """Every image is named by digest, so nothing else has to vouch for it; the machine's own policy may be missing."""
         policy = work / "policy.json"
@@ -156,26 +153,35 @@ class Buildah:
         said = await self._told(work, ["pull", "--quiet", *self._policy(work), f"oci:{name}"])
         return said.splitlines()[-1], f"localhost/{name}"
 
-    async def _taken(self, order: Order, image: str, below: str, work: Path, into: Path) -> Made:
+    async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
         """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
-        named = [image, *([below] if below else [])]
-        inspected, *base = await asyncio.gather(*(self._inspected(work, each) for each in named))
-        *lower, new = inspected["rootfs"]["diff_ids"]
-        parent = base[0]["rootfs"]["diff_ids"] if base else []
-        if lower != parent:
+        blobs = work / "layout" / "blobs" / "sha256"
+        blobs.mkdir(parents=True)
+        for digest in order.layers:
+            named(blobs, digest).touch()
+        manifest, config = await self._pushed(image, work, blobs)
+        if tuple(config["rootfs"]["diff_ids"][:-1]) != order.layers:
             raise BuildFailed(
                 f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"
             )
-        blobs = work / "layout" / "blobs" / "sha256"
-        blobs.mkdir(parents=True)
-        for digest in {*lower} - {new}:
-            (blobs / digest.partition(":")[2]).touch()
+        layer = named(blobs, manifest["layers"][-1]["digest"])
+        if not layer.stat().st_size:  # it is the same as one of those below, so it was skipped, too
+            layer.unlink()
+            await self._pushed(image, work, blobs)
+        await asyncio.to_thread(unpacked, layer, into / "changes.tar")
+        return Made(into / "changes.tar", config["config"])
+
+    async def _pushed(self, image: str, work: Path, blobs: Path) -> tuple[Any, Any]:
+        """The manifest and the configuration of an image, once it is in the layout."""
         layout = f"oci:{work / 'layout'}:new"
         await self._told(work, ["push", "--quiet", "--compression-level", "0", *self._policy(work), image, layout])
-        manifest = json.loads((work / "layout" / "index.json").read_bytes())["manifests"][0]["digest"]
-        layer = json.loads((blobs / manifest.partition(":")[2]).read_bytes())["layers"][-1]["digest"]
-        await asyncio.to_thread(unpacked, blobs / layer.partition(":")[2], into / "changes.tar")
-        return Made(into / "changes.tar", inspected["config"])
+        index = json.loads((work / "layout" / "index.json").read_bytes())
+        manifest = json.loads(named(blobs, index["manifests"][0]["digest"]).read_bytes())
+        return manifest, json.loads(named(blobs, manifest["config"]["digest"]).read_bytes())
+
+
+def named(blobs: Path, digest: str) -> Path:
+    return blobs / digest.partition(":")[2]
 
 
 def linked(work: Path, layout: PurePath) -> str:

@@ -149,7 +149,7 @@ class Single:
             layout = None if self._wish.pushes or isinstance(recipe.start, FromRegistry) else folder / "parent"
             if layout:
                 await outfit.images.write(parent, start.repository, layout)
-            order = Order(name, context, text, alone, recipe.platform, recipe.args, SOURCE_DATE, self._wish.secrets, layout)
+            order = Order(name, context, text, alone, recipe.platform, recipe.args, SOURCE_DATE, self._wish.secrets, parent.config.diff_ids, layout)
             made = await outfit.builder.build(order, folder, lambda line: outfit.watcher.line(name, line))
             phase("pack")
             image = await outfit.images.extend(parent, start.repository, made, SOURCE_DATE)
