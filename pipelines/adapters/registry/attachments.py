@@ -92,7 +92,9 @@ class Attachments:
             await self._transport.wire.sleep(LONGER * (clock() - began))
         listed = {one.digest for one in await self._listed(repository, digest)}
         if missing := [entry.digest for entry in entries if entry.digest not in listed]:
-            raise RegistryFault(f"{repository}:{tag} was rewritten by others {TRIES} times while {missing[0]} was to be listed", "try again")
+            raise RegistryFault(
+                f"{repository}:{tag} was rewritten by others {TRIES} times while {missing[0]} was to be listed", "try again"
+            )
 
     async def _listed(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
         try:
