@@ -9,7 +9,7 @@ from pipelines.adapters.registry.downloads import download
 from pipelines.adapters.registry.failures import fault, printable, refusal
 from pipelines.adapters.registry.settings import Settings
 from pipelines.adapters.registry.transport import Ask, Transport
-from pipelines.adapters.registry.uploads import SMALL, abandon, mount, upload
+from pipelines.adapters.registry.uploads import abandon, mount, upload
 from pipelines.adapters.registry.wire import Answer
 from pipelines.core.manifest import INDEXES, LIMIT, MANIFESTS, BadManifest, media_type, parse
 from pipelines.core.tally import digest_of
@@ -78,13 +78,11 @@ class OciRegistry:
     async def push_blob(self, repository: Repository, push: Push) -> bool:
         """Mounts, then HEAD (with the token of the upload, since some registries hide what is not there from readers), then an upload.
 
-        What is there can be mounted, too. A small blob for which a mount has begun an upload is sent: that costs no more than to ask.
+        What can be mounted needs no question: it may be there already.
         """
         session = await mount(self._transport, repository, push)
         if session is None:
             return False
-        if session and push.descriptor.size <= SMALL:
-            return await upload(self._transport, repository, push, session)
         if await self._has_blob(repository, push.descriptor.digest, "pull,push"):
             await abandon(self._transport, repository, session)
             return False
