@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
 from pipelines.core.label import DIRTY
@@ -72,6 +73,7 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
             WorkDesk(root / "desk"),
             watcher,
             equipment.now,
+            partial(equipment.prepare, root, found.workspace.root if asked.locks else None),
         )
         wish = _wish(found, asked)
         with watcher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,6 +152,22 @@ def components(root: Path) -> Components:
     from reconciler.shell.ledgers import url_of
 
     return components_at(url_of(root), lambda text: aside(f"warning: {text}"))
+
+
+def prepare(root: Path, workspace: Path | None) -> None:
+    """What the end of a build waits for otherwise, while its first program runs: imports, the scanner's hash, the ledger of a workspace.
+
+    Whatever is wrong with any of it is said by whoever uses it.
+    """
+    with suppress(NoVerdict, Refusal):
+        trivy(root).check()
+    from pipelines.adapters.cyclonedx import CycloneDx
+
+    CycloneDx().check(b'{"bomFormat":"CycloneDX","specVersion":"1.6","version":1}')
+    if workspace:
+        from reconciler.shell.ledgers import bring_up_to_date
+
+        bring_up_to_date(workspace)
 
 
 def scanners() -> int:

@@ -24,7 +24,10 @@ from pipelines.core.layer.entries import LayerRefused
 from pipelines.ports import BuildFailed, Log, Made, Order
 
 CHUNK = 1 << 20
-EMPTY_TAR = bytes(1024)
+MANY = 16
+"""Images that are removed from the storage in one call."""
+LARGE = 256 << 20
+"""Bytes that those may have made."""
 
 
 class Buildah:
@@ -36,6 +39,10 @@ class Buildah:
         self._storing = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._chores: set[asyncio.Task[Any]] = set()
+        self._left: list[str] = []
+        """Images in the storage that nobody needs any more."""
+        self._size = 0
+        self._owes = False
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
@@ -54,7 +61,7 @@ class Buildah:
             try:
                 return await self._taken(order, image, work, Path(into))
             finally:
-                self._later(["rmi", image], *(["rmi", name] for name in loaded))
+                self._done_with([image, *loaded], Path(into) / "changes.tar")
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
@@ -82,7 +89,10 @@ class Buildah:
         for task in [*self._running]:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        self._tidy()
         await asyncio.gather(*self._chores, return_exceptions=True)
+        if self._owes:
+            await self._storage.settled()
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[Path]:
@@ -99,6 +109,20 @@ class Buildah:
     async def _buildah(self, work: Path, arguments: list[str], log: Log, *, network: bool = True) -> Finished:
         command = enclosed([*self._storage.command(), "--registries-conf", str(work / "registries.conf"), *arguments], network=network)
         return await ran(command, self._settings.variables(), log, work)
+
+    def _done_with(self, images: list[str], made: Path) -> None:
+        """Removed with others, since each call takes a program's start and the storage's lock; at once where they are large."""
+        self._left += images
+        self._owes = True
+        self._storage.owe()
+        self._size += made.stat().st_size if made.exists() else 0
+        if self._size > LARGE or len(self._left) > MANY:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        left, self._left, self._size = self._left, [], 0
+        if left:
+            self._later(["rmi", *left])
 
     def _later(self, *commands: list[str]) -> None:
         """Tidy up beside what comes next; `close` waits for it."""

@@ -41,15 +41,22 @@ class Attachments:
         self._manifests = manifests
         self._transport = transport
         self._locks: dict[tuple[Repository, str], asyncio.Lock] = {}
+        self._silent: set[str] = set()
+        """Hosts that took an attachment without a word of its subject, which the API demands of those that have it."""
+        self._without: set[str] = set()
+        """Those of them that gave no list of referrers either: they have no API, and are not asked for it again."""
 
     async def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
         """All of them. Registries without the API answer 404, and others something of their own (GHCR redirects to a web page)."""
+        if repository.host in self._without:
+            return await self._listed(repository, digest)
         found: list[Descriptor] = []
         ask = Ask("GET", repository, f"referrers/{digest}", f"list what is attached to {digest}", {"Accept": INDEX}, follows=False)
         async for answer in listings.pages(self._transport, ask):
             if answer.status in (401, 403, 429) or answer.status >= 500:
                 raise fault(repository.host, ask.doing, refusal(answer.status, answer.kind, answer.body))
             if answer.status != 200 or answer.kind != INDEX:
+                self._without |= {repository.host} & self._silent
                 return await self._listed(repository, digest)
             if answer.is_cut or len(found) > MOST:
                 raise RegistryFault(f"{repository.host} gave a list that is too long when asked to {ask.doing}", f"{MOST} are the most")
@@ -66,6 +73,7 @@ class Attachments:
         for document, (digest, entry) in zip(documents, subjects, strict=True):
             answer = await self._manifests.put(repository, document.digest, document)
             if answer.headers.get("oci-subject") != digest:
+                self._silent |= set() if "oci-subject" in answer.headers else {repository.host}
                 unlisted.setdefault(digest, []).append(entry)
         for digest, entries in unlisted.items():
             async with self._locks.setdefault((repository, digest), asyncio.Lock()):

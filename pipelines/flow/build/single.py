@@ -55,6 +55,7 @@ class Single:
     def __init__(self, outfit: Outfit, wish: Wish, starts: Starts) -> None:
         self._outfit, self._wish, self._starts = outfit, wish, starts
         self._assembler = Assembler(outfit, wish)
+        self._prepared: asyncio.Task[None] | None = None
 
     async def make(self, task: Task) -> Outcome | None:
         """What comes of it; None where the cache does not have it, and it is not to be built here. Never raises but for a cancellation."""
@@ -103,6 +104,7 @@ class Single:
 
     async def _built(self, task: Task, began: datetime, phase: Phase, ahead: Ahead) -> Shelved:
         outfit, shelf = self._outfit, self._wish.shelf(task.target.name)
+        self._prepared = self._prepared or asyncio.create_task(asyncio.to_thread(outfit.prepare))
         start = await self._starts.pinned(task.target.start, task.recipe.start_digest, task.recipe.platform)
         if task.target.context is None:
             image, made, described = await self._mirrored(task, start, phase)
