@@ -103,10 +103,11 @@ class MemoryRegistry:
         documents = self.shelves.get(repository, Shelf()).manifests.values()
         return tuple(lists.entry(one) for one in documents if (subject := decode(one).subject) and subject.digest == _digest(digest))
 
-    async def attach(self, repository: Repository, *documents: Document) -> None:
-        """Push, and without the API list it."""
+    async def attach(self, repository: Repository, *documents: Document) -> frozenset[str]:
+        """Push, and without the API list it. Nothing is seen: whoever wants to know looks."""
         for document in documents:
             await self._attach(repository, document)
+        return frozenset()
 
     async def _attach(self, repository: Repository, document: Document) -> None:
         try:

@@ -89,11 +89,12 @@ class Recalling:
         """Asked each time."""
         return await self._under.referrers(repository, digest)
 
-    async def attach(self, repository: Repository, *documents: Document) -> None:
+    async def attach(self, repository: Repository, *documents: Document) -> frozenset[str]:
         """Passed on."""
-        await self._under.attach(repository, *documents)
+        listed = await self._under.attach(repository, *documents)
         for document in documents:
             self._documents[repository, document.digest] = document
+        return listed
 
     async def tags(self, repository: Repository) -> tuple[str, ...]:
         """Asked each time."""

@@ -165,9 +165,7 @@ def prepare(root: Path, workspace: Path | None) -> None:
 
     CycloneDx().check(b'{"bomFormat":"CycloneDX","specVersion":"1.6","version":1}')
     if workspace:
-        from reconciler.shell.ledgers import bring_up_to_date
-
-        bring_up_to_date(workspace)
+        components(workspace).forget(())
 
 
 def scanners() -> int:

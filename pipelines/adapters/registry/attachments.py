@@ -66,7 +66,7 @@ class Attachments:
                 raise _no_list(repository, digest, wrong) from None
         return tuple(found)
 
-    async def attach(self, repository: Repository, *documents: Document) -> None:
+    async def attach(self, repository: Repository, *documents: Document) -> frozenset[str]:
         """Push them, and list those that the registry does not: of one image all at once."""
         subjects = [_subject(document) for document in documents]
         unlisted: dict[str, list[Descriptor]] = {}
@@ -78,6 +78,7 @@ class Attachments:
         for digest, entries in unlisted.items():
             async with self._locks.setdefault((repository, digest), asyncio.Lock()):
                 await self._enlist(repository, digest, entries)
+        return frozenset(entry.digest for entries in unlisted.values() for entry in entries)
 
     async def _enlist(self, repository: Repository, digest: str, entries: Sequence[Descriptor]) -> None:
         """Registries have no compare-and-set: write, look whether it stands, and write again where another writer took it away.

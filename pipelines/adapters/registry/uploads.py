@@ -16,6 +16,8 @@ from pipelines.ports import Push, RegistryFault, Unreachable, WrongDigest
 
 _BEGUN_ANEW = (*PASSING, 404, 416)
 """Statuses of an upload that another one may not meet: besides the passing ones, sessions that the registry has forgotten or mixed up."""
+SMALL = 64 << 10
+"""Bytes that are sent as soon as it is asked whether they are there."""
 MOUNTS = 4
 """Repositories from which a mount is tried."""
 

@@ -36,12 +36,14 @@ def statement(data: bytes, predicate_type: str) -> Paper:
     return Paper(IN_TOTO, data, {"in-toto.io/predicate-type": predicate_type})
 
 
-async def put(registry: Registry, image: Pinned, papers: Sequence[Paper], parents: tuple[Repository, ...] = ()) -> None:
+async def put(
+    registry: Registry, image: Pinned, papers: Sequence[Paper], parents: tuple[Repository, ...] = (), *, is_new: bool = False
+) -> None:
     """Attach papers to an image that is there. What is there already, or in one of `parents`, is not sent again. Raises RegistryFault."""
     found = await registry.head(image.repository, image.digest)
     if found is None:
         raise RegistryFault(f"{image} is not there", "push the image first", status=404)
-    await attach(registry, image, [_package(found, paper) for paper in papers], parents)
+    await attach(registry, image, [_package(found, paper) for paper in papers], parents, is_new=is_new)
 
 
 def _package(image: Descriptor, paper: Paper) -> Package:

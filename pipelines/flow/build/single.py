@@ -116,14 +116,14 @@ class Single:
         await _clearance(task, phase)
         if task.target.context is not None:
             phase("push")
-            await publish(outfit.registry, Package(documents(image).manifest, outfit.images.blob), shelf, (start.repository,))
+            await publish(outfit.registry, Package(documents(image).manifest, outfit.images.blob), shelf, (start.repository,), is_new=True)
         settled = await settle(outfit.registry, made, shelf, task.key)
         if not settled.is_ours:
             if found := await papers.find(outfit.registry, settled.pinned, CYCLONEDX):
                 return Shelved(settled.pinned, found[0], is_new=False)
             whole, report = self._beside(task, described, settled.pinned, began), None
         origin = provenance_statement(settled.pinned, self._provenance(task, start, began))
-        await papers.put(outfit.registry, settled.pinned, [papers.sbom(whole), papers.statement(origin, PROVENANCE)])
+        await papers.put(outfit.registry, settled.pinned, [papers.sbom(whole), papers.statement(origin, PROVENANCE)], is_new=True)
         return Shelved(settled.pinned, whole, is_new=True, origin=origin, report=report)
 
     async def _mirrored(self, task: Task, start: Pinned, phase: Phase) -> tuple[Image, Pinned, Described]:
@@ -192,7 +192,7 @@ class Single:
         said = verdict_statement(taken, sbom_digest, predicate(verdict), *map(digest_of, origins))
         attached = [papers.sbom(shelved.sbom), papers.statement(said, VERDICT)]
         attached += [papers.statement(origin, PROVENANCE) for origin in origins]
-        await papers.put(registry, taken, attached, (shelved.pinned.repository,))
+        await papers.put(registry, taken, attached, (shelved.pinned.repository,), is_new=shelved.is_new)
         seconds = (self._outfit.now() - began).total_seconds()
         return Passed(taken, task.key, verdict, digest_of(said), sbom_digest, shelved.is_new, seconds)
 
