@@ -78,6 +78,7 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
         wish = _wish(found, asked)
         with watcher:
             done = await _unless(stop, Together(outfit, wish))
+        closing = asyncio.create_task(equipment.closed(builder))
         try:
             if asked.pushes and asked.labels:
                 await label(found, registry, wish, done)
@@ -87,6 +88,7 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
         finally:
             if asked.reports:
                 await write_reports(asked.reports, registry, found, asked.reported, done.outcomes, logs)
+            await closing
         return done
     finally:
         await equipment.closed(builder, registry)

@@ -41,7 +41,7 @@ class Task:
     cleared: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once what it starts from has passed: before that nothing of it goes to a registry."""
     known: Callable[[Pinned], None] = lambda _: None
-    """Told where the image stands before it is judged."""
+    """Told where the image stands before it is judged; its digest may turn out to be another, where somebody else built it just then."""
 
 
 class Assembler:

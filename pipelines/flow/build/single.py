@@ -117,6 +117,7 @@ class Single:
         if task.target.context is not None:
             phase("push")
             await publish(outfit.registry, Package(documents(image).manifest, outfit.images.blob), shelf, (start.repository,), is_new=True)
+        task.known(made)
         settled = await settle(outfit.registry, made, shelf, task.key)
         if not settled.is_ours:
             if found := await papers.find(outfit.registry, settled.pinned, CYCLONEDX):

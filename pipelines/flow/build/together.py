@@ -90,13 +90,16 @@ class Together:
         await asyncio.shield(self._standing[target.start.name])
         if skipped := _skipped(target, self._outcomes.get(target.start.name)):
             return skipped
-        cleared = asyncio.Event()
+        early, cleared = self._early(target.start.name), asyncio.Event()
         async with Ahead() as ahead:
             work = ahead.begin(self._outcome(target, cleared))
-            if skipped := _skipped(target, await parent):
+            outcome = await parent
+            if skipped := _skipped(target, outcome):
                 return skipped
-            cleared.set()
-            return await work
+            if early is None or (isinstance(outcome, Passed) and outcome.pinned.digest == early.digest):
+                cleared.set()
+                return await work
+        return await self._outcome(target, _set())
 
     async def _outcome(self, target: Target, cleared: asyncio.Event) -> Outcome:
         if wrong := [self._faults[name] for name in (str(target.start), *self._outside(target)) if name in self._faults]:
