@@ -174,8 +174,8 @@ def scanners() -> int:
 
 
 def cores() -> int:
-    """How many images are built at once, unless somebody says."""
-    return max(1, min(4, (os.cpu_count() or 2) // 2 + 1))
+    """How many images are built at once, unless somebody says: one more than processors, since a build waits for disk and network, too."""
+    return min(4, (os.cpu_count() or 2) + 1)
 
 
 def github_packages() -> Storeroom:
