@@ -191,7 +191,8 @@ class Buildah:
         layer = named(blobs, manifest["layers"][-1]["digest"])
         if not layer.stat().st_size:  # it is the same as one of those below, so it was skipped, too
             layer.unlink()
-            await self._pushed(image, work, blobs)
+            manifest, _ = await self._pushed(image, work, blobs)
+            layer = named(blobs, manifest["layers"][-1]["digest"])
         await asyncio.to_thread(unpacked, layer, into / "changes.tar")
         return Made(into / "changes.tar", config["config"])
 
@@ -200,7 +201,7 @@ class Buildah:
         layout = f"oci:{work / 'layout'}:new"
         await self._told(work, ["push", "--quiet", "--compression-level", "0", *self._policy(work), image, layout])
         index = json.loads((work / "layout" / "index.json").read_bytes())
-        manifest = json.loads(named(blobs, index["manifests"][0]["digest"]).read_bytes())
+        manifest = json.loads(named(blobs, index["manifests"][-1]["digest"]).read_bytes())
         return manifest, json.loads(named(blobs, manifest["config"]["digest"]).read_bytes())
 
 
