@@ -54,6 +54,8 @@ class Push:
     descriptor: Descriptor
     chunks: Callable[[], AsyncIterator[bytes]]
     mount_from: tuple[Repository, ...] = ()
+    is_new: bool = False
+    """Made just now, so most likely nowhere yet: where it is small, it is sent without asking."""
 
 
 class Registry(Protocol):
@@ -83,8 +85,11 @@ class Registry(Protocol):
     async def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
         """What is attached to `digest`: the referrers API, else the fallback tag `sha256-<hex>`."""
 
-    async def attach(self, repository: Repository, document: Document) -> None:
-        """Push a manifest that has a `subject`, and where the registry has no referrers API, list it under the fallback tag."""
+    async def attach(self, repository: Repository, *documents: Document) -> frozenset[str]:
+        """Push manifests that have a `subject`, and where the registry has no referrers API, list them under the fallback tag.
+
+        The digests that were seen to be listed after that; the others may be, too.
+        """
 
     async def tags(self, repository: Repository) -> tuple[str, ...]:
         """Every tag of a repository; none for a repository that does not exist."""
@@ -121,6 +126,8 @@ class Order:
     source_date: int = 0
     """SOURCE_DATE_EPOCH, in seconds, of every step."""
     secrets: tuple[Secret, ...] = ()
+    layers: tuple[str, ...] = ()
+    """The parent's layers by diff_id, lowest first."""
     parent_layout: PurePath | None = None
     """The parent as an OCI layout folder, where no registry has it under its digest."""
 

@@ -103,15 +103,20 @@ class MemoryRegistry:
         documents = self.shelves.get(repository, Shelf()).manifests.values()
         return tuple(lists.entry(one) for one in documents if (subject := decode(one).subject) and subject.digest == _digest(digest))
 
-    async def attach(self, repository: Repository, document: Document) -> None:
-        """Push, and without the API list it."""
+    async def attach(self, repository: Repository, *documents: Document) -> frozenset[str]:
+        """Push, and without the API list it. Nothing is seen: whoever wants to know looks."""
+        for document in documents:
+            await self._attach(repository, document)
+        return frozenset()
+
+    async def _attach(self, repository: Repository, document: Document) -> None:
         try:
             subject, entry = lists.subject(document), lists.entry(document)
         except BadManifest as wrong:
             raise RegistryFault(f"{document.digest} cannot be attached: {wrong}", wrong.fix) from None
         await self.push_manifest(repository, document.digest, document)
         tag = fallback_tag(subject.digest)
-        if not self._has_referrers and (wanted := lists.joined(await self.manifest(repository, tag), entry)):
+        if not self._has_referrers and (wanted := lists.joined(await self.manifest(repository, tag), [entry])):
             await self.push_manifest(repository, tag, wanted)
 
     async def tags(self, repository: Repository) -> tuple[str, ...]:

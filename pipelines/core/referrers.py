@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pipelines.core.manifest import LIMIT, BadManifest, decode, descriptor, parse, read_descriptor
@@ -35,12 +36,14 @@ def listed(document: Document | None) -> tuple[Descriptor, ...]:
     return value.manifests
 
 
-def joined(document: Document | None, new: Descriptor) -> Document | None:
-    """The list with a new entry, the others' entries as they wrote them; None where it has it already. Raises BadManifest."""
-    if any(known.digest == new.digest for known in listed(document)):
+def joined(document: Document | None, new: Iterable[Descriptor]) -> Document | None:
+    """The list with new entries, the others' entries as they wrote them; None where it has them already. Raises BadManifest."""
+    known = {one.digest for one in listed(document)}
+    added = [one for one in new if one.digest not in known]
+    if not added:
         return None
     fields: dict[str, Any] = parse(document.body) if document else {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
-    body = dumps({**fields, "manifests": [*fields["manifests"], descriptor(new)]})
+    body = dumps({**fields, "manifests": [*fields["manifests"], *map(descriptor, added)]})
     if len(body) > LIMIT:
         raise BadManifest(f"more is attached than a list of {LIMIT} bytes holds", "delete old attachments (`fleet images gc`)")
     return Document(document.media_type if document else INDEX, digest_of(body), body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
 from pipelines.core.label import DIRTY
@@ -53,13 +54,14 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
     from pipelines.adapters.cyclonedx import CycloneDx
     from pipelines.adapters.desk import WorkDesk
     from pipelines.adapters.layouts import Layouts, Overlay, Store
+    from pipelines.adapters.recalling import Recalling
 
     root = equipment.blobs()
     logs = found.workspace.root / ".fleet" / "logs" / "images"
     plan = [[one.name for one in wave if one.name in asked.names] for wave in waves(found.targets)]
     watcher = Board(logs, plan) if sys.stderr.isatty() and not (asked.verbose or asked.lines) else Lines(logs, verbose=asked.verbose)
     store, builder = Store(root), await equipment.builder(asked.engine, root, {found.where.registry, found.where.cache})
-    registry: Registry = equipment.registry() if asked.pushes else Overlay(equipment.registry(), store)
+    registry: Registry = Recalling(equipment.registry() if asked.pushes else Overlay(equipment.registry(), store))
     try:
         outfit = Outfit(
             registry,
@@ -71,10 +73,12 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
             WorkDesk(root / "desk"),
             watcher,
             equipment.now,
+            partial(equipment.prepare, root, found.workspace.root if asked.locks else None),
         )
         wish = _wish(found, asked)
         with watcher:
             done = await _unless(stop, Together(outfit, wish))
+        closing = asyncio.create_task(equipment.closed(builder))
         try:
             if asked.pushes and asked.labels:
                 await label(found, registry, wish, done)
@@ -84,6 +88,7 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
         finally:
             if asked.reports:
                 await write_reports(asked.reports, registry, found, asked.reported, done.outcomes, logs)
+            await closing
         return done
     finally:
         await equipment.closed(builder, registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,14 +154,28 @@ def components(root: Path) -> Components:
     return components_at(url_of(root), lambda text: aside(f"warning: {text}"))
 
 
+def prepare(root: Path, workspace: Path | None) -> None:
+    """What the end of a build waits for otherwise, while its first program runs: imports, the scanner's hash, the ledger of a workspace.
+
+    Whatever is wrong with any of it is said by whoever uses it.
+    """
+    with suppress(NoVerdict, Refusal):
+        trivy(root).check()
+    from pipelines.adapters.cyclonedx import CycloneDx
+
+    CycloneDx().check(b'{"bomFormat":"CycloneDX","specVersion":"1.6","version":1}')
+    if workspace:
+        components(workspace).forget(())
+
+
 def scanners() -> int:
     """How many SBOMs are judged at once, unless somebody says: one scanner is not busy all the time."""
     return max(2, min(8, (os.cpu_count() or 2) + 1))
 
 
 def cores() -> int:
-    """How many images are built at once, unless somebody says."""
-    return max(1, min(4, (os.cpu_count() or 2) // 2 + 1))
+    """How many images are built at once, unless somebody says: one more than processors, since a build waits for disk and network, too."""
+    return min(4, (os.cpu_count() or 2) + 1)
 
 
 def github_packages() -> Storeroom:

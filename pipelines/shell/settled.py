@@ -6,6 +6,7 @@ from pipelines.core.label import entry, labels
 from pipelines.core.uses import held
 from pipelines.flow.build.outfit import Wish
 from pipelines.flow.build.together import Done
+from pipelines.flow.each import each
 from pipelines.flow.retag import retag
 from pipelines.model.outcome import Passed
 from pipelines.ports import Registry, RegistryFault
@@ -19,16 +20,23 @@ from reconciler.shell.aside import aside
 from reconciler.shell.exits import Exit
 from reconciler.shell.refusal import Refusal
 
+AT_ONCE = 4
+"""Images that get their tags at the same time."""
+
 
 async def label(found: Matter, registry: Registry, wish: Wish, done: Done) -> None:
     """Put tags on what passed. One that cannot be put is only a label that is missing."""
     today = equipment.now().date()
-    for name, one in _passed(done).items():
-        build = entry(found.lock, name, one, wish.revision, today)
+
+    async def one(item: tuple[str, Passed]) -> None:
+        name, passed = item
+        build = entry(found.lock, name, passed, wish.revision, today)
         try:
             await retag(registry, wish.repository(name), labels(found.lock, name, build))
         except RegistryFault as fault:
             aside(f"warning: {name} has no tag {build.tag}: {fault}")
+
+    await each(_passed(done).items(), one, AT_ONCE)
 
 
 def lock(found: Matter, wish: Wish, done: Done) -> bool:

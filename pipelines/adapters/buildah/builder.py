@@ -24,7 +24,10 @@ from pipelines.core.layer.entries import LayerRefused
 from pipelines.ports import BuildFailed, Log, Made, Order
 
 CHUNK = 1 << 20
-EMPTY_TAR = bytes(1024)
+MANY = 16
+"""Images that are removed from the storage in one call."""
+LARGE = 256 << 20
+"""Bytes that those may have made."""
 
 
 class Buildah:
@@ -36,6 +39,10 @@ class Buildah:
         self._storing = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._chores: set[asyncio.Task[Any]] = set()
+        self._left: list[str] = []
+        """Images in the storage that nobody needs any more."""
+        self._size = 0
+        self._owes = False
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
@@ -52,9 +59,9 @@ class Buildah:
                 raise failed(order.name, Finished(done.status, tuple(map(redact, done.last))), self._settings)
             image = (work / "image").read_text().strip()
             try:
-                return await self._taken(order, image, parent, work, Path(into))
+                return await self._taken(order, image, work, Path(into))
             finally:
-                self._later(["rmi", image], *(["rmi", name] for name in loaded))
+                self._done_with([image, *loaded], Path(into) / "changes.tar")
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
@@ -82,7 +89,10 @@ class Buildah:
         for task in [*self._running]:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        self._tidy()
         await asyncio.gather(*self._chores, return_exceptions=True)
+        if self._owes:
+            await self._storage.settled()
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[Path]:
@@ -99,6 +109,20 @@ class Buildah:
     async def _buildah(self, work: Path, arguments: list[str], log: Log, *, network: bool = True) -> Finished:
         command = enclosed([*self._storage.command(), "--registries-conf", str(work / "registries.conf"), *arguments], network=network)
         return await ran(command, self._settings.variables(), log, work)
+
+    def _done_with(self, images: list[str], made: Path) -> None:
+        """Removed with others, since each call takes a program's start and the storage's lock; at once where they are large."""
+        self._left += images
+        self._owes = True
+        self._storage.owe()
+        self._size += made.stat().st_size if made.exists() else 0
+        if self._size > LARGE or len(self._left) > MANY:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        left, self._left, self._size = self._left, [], 0
+        if left:
+            self._later(["rmi", *left])
 
     def _later(self, *commands: list[str]) -> None:
         """Tidy up beside what comes next; `close` waits for it."""
@@ -118,9 +142,6 @@ class Buildah:
         if done.status:
             raise BuildFailed(f"buildah {arguments[0]} failed: {done.log}", log=done.log)
         return "\n".join(lines)
-
-    async def _inspected(self, work: Path, image: str) -> Any:
-        return json.loads(await self._told(work, ["inspect", "--type", "image", image]))["OCIv1"]
 
     def _policy(self, work: Path) -> list[str]:
         """Every image is named by digest, so nothing else has to vouch for it; the machine's own policy may be missing."""
@@ -156,26 +177,36 @@ class Buildah:
         said = await self._told(work, ["pull", "--quiet", *self._policy(work), f"oci:{name}"])
         return said.splitlines()[-1], f"localhost/{name}"
 
-    async def _taken(self, order: Order, image: str, below: str, work: Path, into: Path) -> Made:
+    async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
         """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
-        named = [image, *([below] if below else [])]
-        inspected, *base = await asyncio.gather(*(self._inspected(work, each) for each in named))
-        *lower, new = inspected["rootfs"]["diff_ids"]
-        parent = base[0]["rootfs"]["diff_ids"] if base else []
-        if lower != parent:
+        blobs = work / "layout" / "blobs" / "sha256"
+        blobs.mkdir(parents=True)
+        for digest in order.layers:
+            named(blobs, digest).touch()
+        manifest, config = await self._pushed(image, work, blobs)
+        if tuple(config["rootfs"]["diff_ids"][:-1]) != order.layers:
             raise BuildFailed(
                 f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"
             )
-        blobs = work / "layout" / "blobs" / "sha256"
-        blobs.mkdir(parents=True)
-        for digest in {*lower} - {new}:
-            (blobs / digest.partition(":")[2]).touch()
+        layer = named(blobs, manifest["layers"][-1]["digest"])
+        if not layer.stat().st_size:  # it is the same as one of those below, so it was skipped, too
+            layer.unlink()
+            manifest, _ = await self._pushed(image, work, blobs)
+            layer = named(blobs, manifest["layers"][-1]["digest"])
+        await asyncio.to_thread(unpacked, layer, into / "changes.tar")
+        return Made(into / "changes.tar", config["config"])
+
+    async def _pushed(self, image: str, work: Path, blobs: Path) -> tuple[Any, Any]:
+        """The manifest and the configuration of an image, once it is in the layout."""
         layout = f"oci:{work / 'layout'}:new"
         await self._told(work, ["push", "--quiet", "--compression-level", "0", *self._policy(work), image, layout])
-        manifest = json.loads((work / "layout" / "index.json").read_bytes())["manifests"][0]["digest"]
-        layer = json.loads((blobs / manifest.partition(":")[2]).read_bytes())["layers"][-1]["digest"]
-        await asyncio.to_thread(unpacked, blobs / layer.partition(":")[2], into / "changes.tar")
-        return Made(into / "changes.tar", inspected["config"])
+        index = json.loads((work / "layout" / "index.json").read_bytes())
+        manifest = json.loads(named(blobs, index["manifests"][-1]["digest"]).read_bytes())
+        return manifest, json.loads(named(blobs, manifest["config"]["digest"]).read_bytes())
+
+
+def named(blobs: Path, digest: str) -> Path:
+    return blobs / digest.partition(":")[2]
 
 
 def linked(work: Path, layout: PurePath) -> str:

@@ -29,6 +29,7 @@ class Storage:
         self._driver = settings.driver
         self._checked = asyncio.Lock()
         self._ready = False
+        self._owes = False
 
     def command(self, driver: str = "") -> list[str]:
         """buildah over this storage."""
@@ -66,7 +67,18 @@ class Storage:
             return
         if (self._root / "unclean").exists():
             await self._swept()
-        (self._root / "begun").unlink(missing_ok=True)
+        if not self._owes:
+            (self._root / "begun").unlink(missing_ok=True)
+
+    def owe(self) -> None:
+        """Something stays in the storage until `settled`: whoever comes after us removes it, if we are killed before."""
+        self._owes = True
+
+    async def settled(self) -> None:
+        """Nothing stays."""
+        self._owes = False
+        with (self._root / "builds.lock").open("w") as lock:
+            await self._left(lock.fileno())
 
     async def _swept(self) -> None:
         for what in (["rm", "--all"], ["rmi", "--prune"]):

@@ -99,9 +99,11 @@ class Overlay:
     def _own(self, repository: Repository) -> list[Document]:
         return [one for (at, reference), one in self._manifests.items() if at == repository and is_digest(reference)]
 
-    async def attach(self, repository: Repository, document: Document) -> None:
+    async def attach(self, repository: Repository, *documents: Document) -> frozenset[str]:
         """Kept beside the image."""
-        await self.push_manifest(repository, document.digest, document)
+        for document in documents:
+            await self.push_manifest(repository, document.digest, document)
+        return frozenset(document.digest for document in documents)
 
     async def tags(self, repository: Repository) -> tuple[str, ...]:
         """Those below, and those that were put here."""

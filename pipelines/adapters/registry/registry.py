@@ -9,7 +9,7 @@ from pipelines.adapters.registry.downloads import download
 from pipelines.adapters.registry.failures import fault, printable, refusal
 from pipelines.adapters.registry.settings import Settings
 from pipelines.adapters.registry.transport import Ask, Transport
-from pipelines.adapters.registry.uploads import upload
+from pipelines.adapters.registry.uploads import SMALL, abandon, mount, upload
 from pipelines.adapters.registry.wire import Answer
 from pipelines.core.manifest import INDEXES, LIMIT, MANIFESTS, BadManifest, media_type, parse
 from pipelines.core.tally import digest_of
@@ -76,9 +76,18 @@ class OciRegistry:
         return answer.status == 200
 
     async def push_blob(self, repository: Repository, push: Push) -> bool:
-        """HEAD (with the token of the upload, since some registries hide what is not there from readers), then mounts, then an upload."""
-        there = await self._has_blob(repository, push.descriptor.digest, "pull,push")
-        return not there and await upload(self._transport, repository, push)
+        """Mounts, then HEAD (with the token of the upload, since some registries hide what is not there from readers), then an upload.
+
+        What can be mounted needs no question: it may be there already. Nor does what is new and small: to ask costs what sending it costs.
+        """
+        session = await mount(self._transport, repository, push)
+        if session is None:
+            return False
+        is_sent = push.is_new and push.descriptor.size <= SMALL
+        if not is_sent and await self._has_blob(repository, push.descriptor.digest, "pull,push"):
+            await abandon(self._transport, repository, session)
+            return False
+        return await upload(self._transport, repository, push, session)
 
     async def push_manifest(self, repository: Repository, reference: str, document: Document) -> None:
         """PUT."""
@@ -117,9 +126,9 @@ class OciRegistry:
         """The API, else the fallback tag."""
         return await self._attachments.referrers(repository, _digest(digest))
 
-    async def attach(self, repository: Repository, document: Document) -> None:
+    async def attach(self, repository: Repository, *documents: Document) -> frozenset[str]:
         """PUT, then where the registry does not say that it lists it (`OCI-Subject`) the list under the fallback tag."""
-        await self._attachments.attach(repository, document)
+        return await self._attachments.attach(repository, *documents)
 
     async def tags(self, repository: Repository) -> tuple[str, ...]:
         """Page by page, 1,000 a page; what is no tag is left out."""

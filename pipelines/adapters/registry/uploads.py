@@ -16,15 +16,14 @@ from pipelines.ports import Push, RegistryFault, Unreachable, WrongDigest
 
 _BEGUN_ANEW = (*PASSING, 404, 416)
 """Statuses of an upload that another one may not meet: besides the passing ones, sessions that the registry has forgotten or mixed up."""
+SMALL = 64 << 10
+"""Bytes that are sent as soon as it is asked whether they are there."""
 MOUNTS = 4
 """Repositories from which a mount is tried."""
 
 
-async def upload(transport: Transport, repository: Repository, push: Push) -> bool:
-    """Mount it, or send it; whether bytes were sent. What fails on the way is begun anew."""
-    session = await _mount(transport, repository, push)
-    if session is None:
-        return False
+async def upload(transport: Transport, repository: Repository, push: Push, session: str = "") -> bool:
+    """Send it, by an upload that has begun where there is one; True. What fails on the way is begun anew."""
     pace, in_pieces = transport.wire.pace, False
     for attempt in range(1, pace.attempts + 1):
         session = session or await _begin(transport, repository, push)
@@ -46,7 +45,7 @@ async def upload(transport: Transport, repository: Repository, push: Push) -> bo
     raise Unreachable(f"{repository.host} took no upload of {push.descriptor.digest}")
 
 
-async def _mount(transport: Transport, repository: Repository, push: Push) -> str | None:
+async def mount(transport: Transport, repository: Repository, push: Push) -> str | None:
     """None when the registry took it from a repository that has it; else an upload that a registry began instead, or an empty string."""
     session = ""
     sources = [
@@ -61,7 +60,7 @@ async def _mount(transport: Transport, repository: Repository, push: Push) -> st
             if answer.status == 201:
                 return None
             if answer.status == 202:
-                await _abandon(transport, repository, session)
+                await abandon(transport, repository, session)
                 session = transport.resolve(ask, answer.headers.get("location", ""), "upload")
     return session
 
@@ -74,7 +73,8 @@ async def _begin(transport: Transport, repository: Repository, push: Push) -> st
     return transport.resolve(ask, answer.headers.get("location", ""), "upload")
 
 
-async def _abandon(transport: Transport, repository: Repository, session: str) -> None:
+async def abandon(transport: Transport, repository: Repository, session: str) -> None:
+    """Give up an upload that has begun, if there is one."""
     if session:
         with suppress(RegistryFault):  # registries clean up by themselves, only later
             await transport.ask(Ask("DELETE", repository, session, "end an upload", actions="pull,push"))

@@ -77,6 +77,10 @@ class Trivy:
         """Every vulnerability of what an SBOM lists."""
         return await self._judge(("sbom", *_OFFLINE, *_ALL, _SBOM), {_SBOM: sbom})
 
+    def check(self) -> None:
+        """Read the program, to see that it is the pinned one. Raises NoVerdict."""
+        program.check(self._settings.path, self._settings.sha256)
+
     def database(self) -> str:
         """When the database was made, RFC 3339. Raises NoVerdict where it is missing, damaged or too old."""
         return database.made_at(self._settings.cache, self._settings.now(), self._settings.max_age)

@@ -27,6 +27,8 @@ class Outfit:
     desk: Desk
     watcher: Watcher
     now: Callable[[], datetime]
+    prepare: Callable[[], None] = lambda: None
+    """Gets ready what takes a while and is needed later: called once, in a thread, as soon as something is really built."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pipelines.core.tally import digest_of
 from pipelines.flow.attach import attach
 from pipelines.flow.publish import Package
 from pipelines.flow.reading import read_document
-from pipelines.model.oci import Descriptor, ImageManifest, Pinned
+from pipelines.model.oci import Descriptor, ImageManifest, Pinned, Repository
 from pipelines.model.trust import CYCLONEDX, IN_TOTO
 from pipelines.ports import Registry, RegistryFault
 
@@ -36,12 +36,14 @@ def statement(data: bytes, predicate_type: str) -> Paper:
     return Paper(IN_TOTO, data, {"in-toto.io/predicate-type": predicate_type})
 
 
-async def put(registry: Registry, image: Pinned, papers: Sequence[Paper]) -> None:
-    """Attach papers to an image that is there. What is there already is not sent again. Raises RegistryFault."""
+async def put(
+    registry: Registry, image: Pinned, papers: Sequence[Paper], parents: tuple[Repository, ...] = (), *, is_new: bool = False
+) -> None:
+    """Attach papers to an image that is there. What is there already, or in one of `parents`, is not sent again. Raises RegistryFault."""
     found = await registry.head(image.repository, image.digest)
     if found is None:
         raise RegistryFault(f"{image} is not there", "push the image first", status=404)
-    await attach(registry, image, [_package(found, paper) for paper in papers])
+    await attach(registry, image, [_package(found, paper) for paper in papers], parents, is_new=is_new)
 
 
 def _package(image: Descriptor, paper: Paper) -> Package:

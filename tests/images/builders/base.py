@@ -31,6 +31,8 @@ class Base(NamedTuple):
     """The same image as an OCI layout folder."""
     tools: frozenset[str]
     """Programs of the machine that it carries beside busybox."""
+    layers: tuple[str, ...]
+    """Its layers by diff_id."""
 
 
 def program(name: str, package: str) -> str:
@@ -169,4 +171,7 @@ def base(folder: Path, *, private: bool = False) -> Iterator[Base]:
         push = [program("skopeo", "skopeo"), "copy", "-q", "--preserve-digests", "--dest-tls-verify=false"]
         push += ["--dest-creds", f"{USER}:{PASSWORD}"] if private else []
         subprocess.run([*push, f"oci:{folder / 'base'}:base", f"docker://{host}/base:1"], check=True, capture_output=True)
-        yield Base(host, Pinned(Repository(host, "base"), digest), folder / "base", tools)
+        blobs = folder / "base/blobs/sha256"
+        manifest = json.loads((blobs / digest[7:]).read_text())
+        config = json.loads((blobs / manifest["config"]["digest"][7:]).read_text())
+        yield Base(host, Pinned(Repository(host, "base"), digest), folder / "base", tools, tuple(config["rootfs"]["diff_ids"]))

@@ -70,7 +70,8 @@ class Bench:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         text = f"{head}FROM {self.base.pinned}\n{steps}"
-        return Order(f"image-{next(_COUNT)}", context, text, self.base.pinned, "linux/amd64", **{"source_date": DATE, **more})
+        known = {"source_date": DATE, "layers": self.base.layers}
+        return Order(f"image-{next(_COUNT)}", context, text, self.base.pinned, "linux/amd64", **{**known, **more})
 
     async def make(self, order: Order) -> tuple[Made, Path]:
         into = self.folder / f"made-{next(_COUNT)}"

@@ -176,7 +176,8 @@ async def test_a_secret_that_a_step_prints_is_in_no_log_and_no_message(bench: Be
 
 
 async def test_a_base_behind_a_password_is_built_upon_with_it_alone(bench: Bench, private: Base):
-    order = Order("private", bench.order("").context, f"FROM {private.pinned}\nRUN echo in > /in\n", private.pinned, "linux/amd64")
+    text = f"FROM {private.pinned}\nRUN echo in > /in\n"
+    order = Order("private", bench.order("").context, text, private.pinned, "linux/amd64", layers=private.layers)
     with pytest.raises(BuildFailed):
         await bench.make(order)
     builder = KNOWN[bench.name](bench.folder / "with-login", {private.registry: (USER, PASSWORD)})

@@ -8,17 +8,19 @@ import shutil
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from pipelines.adapters.buildah import Buildah, Settings
-from pipelines.core.config import Image, documents
+from pipelines.core.config import Image, NewLayer, documents, extended
 from pipelines.core.layer.compress import Plain
 from pipelines.core.layer.entries import Kind
 from pipelines.core.layer.index import Delta, index
 from pipelines.model.context import ContextFile, ContextLink
+from pipelines.model.oci import LAYER
 from pipelines.ports import BuilderMissing, BuildFailed
 from tests.images.builds.yard import DATE, Yard, mounts, program, running, said
 
@@ -284,3 +286,18 @@ async def test_a_disk_that_fills_up_in_the_middle_is_named_as_that(tmp_path: Pat
     finally:
         said("umount", str(small))
         shutil.rmtree(small)
+
+
+async def test_a_layer_that_is_the_same_as_one_below_is_taken_all_the_same(yard: Yard):
+    made = await yard.builder.build(yard.order("FROM {base}\nUSER 1\n"), yard.root / "nothing", lambda _: None)
+    nothing = Path(made.changes).read_bytes()
+    below = yard.layouts.store.put(nothing, LAYER)
+    parent = await yard.layouts.parent(yard.base, "linux/amd64")
+    twice = extended(parent, [NewLayer(below, below.digest)], made.run)
+    for document in (documents(twice).config, documents(twice).manifest):
+        yard.layouts.store.add(document)
+    pushed = await yard.push(twice, "twice")
+    order = replace(yard.order(f"FROM {pushed}\nUSER 2\n"), parent=pushed, layers=twice.config.diff_ids)
+    again = await yard.builder.build(order, yard.root / "again", lambda _: None)
+    assert Path(again.changes).read_bytes() == nothing
+    assert again.run["User"] == "2"

@@ -79,6 +79,7 @@ class Yard:
     layouts: Layouts = field(init=False)
     builder: Buildah = field(init=False)
     base: Pinned = field(init=False)
+    layers: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = OciRegistry(Registries(KnownLogins({})))
@@ -96,6 +97,7 @@ class Yard:
             empty("linux/amd64"), None, Made(folder_ / "changes.tar", {"Env": [f"PATH={PATH}"], "Cmd": ["sh"]}), DATE
         )
         self.base = await self.push(image, "base")
+        self.layers = image.config.diff_ids
 
     async def end(self) -> None:
         await self.builder.close()
@@ -114,7 +116,7 @@ class Yard:
         context = self.root / "context"
         materialise(files or {"f": ContextFile(b"file\n")}, context, DATE)
         text = dockerfile.replace("{base}", str(self.base))
-        return Order("trial", context, text, self.base, "linux/amd64", source_date=DATE, **more)
+        return Order("trial", context, text, self.base, "linux/amd64", source_date=DATE, layers=self.layers, **more)
 
     def secret(self, name: str, value: str) -> Secret:
         (self.root / name).write_text(value)

@@ -154,6 +154,17 @@ async def test_what_is_attached_is_listed_with_its_kind_and_annotations(place: P
     assert await place.registry.manifest(repository, sbom.digest) == sbom
 
 
+async def test_what_is_attached_in_one_go_is_all_listed_beside_what_was(place: Place):
+    repository = place.repository()
+    image = await Image().into(place.registry, repository, "v1")
+    await place.registry.push_blob(repository, push_of(b"{}"))
+    documents = [attachment(image.descriptor, note=str(number)) for number in range(4)]
+    seen = await place.registry.attach(repository, documents[0]) | await place.registry.attach(repository, *documents)
+    listed = [one.digest for one in await place.registry.referrers(repository, image.document.digest)]
+    assert sorted(listed) == sorted(document.digest for document in documents)
+    assert seen <= set(listed)
+
+
 async def test_attachments_of_many_at_once_are_all_listed(place: Place):
     repository = place.repository()
     image = await Image().into(place.registry, repository, "v1")

@@ -177,12 +177,12 @@ def test_entries_of_others_stay_in_a_list_as_they_wrote_them():
     }
     body = orjson.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [theirs], "annotations": {"by": "them"}})
     mine = Descriptor(MANIFEST, DIGEST, 5, {"a": "b"}, "application/x")
-    both = joined(Document(INDEX, DIGEST, body), mine)
+    both = joined(Document(INDEX, DIGEST, body), [mine])
     fields = json.loads(both.body)
     assert fields["manifests"][0] == theirs
     assert fields["annotations"] == {"by": "them"}
     assert listed(both)[1] == mine
-    assert joined(both, mine) is None
+    assert joined(both, [mine]) is None
 
 
 def test_artifact_without_a_kind_is_listed_by_its_configuration():
