@@ -67,7 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "blobs",
-        "Where builds keep layers, packages and their builder's storage on this machine.",
+        "Where builds keep layers, packages, their builder's storage and what needed no build on this machine.",
         Type.FOLDER,
         variable=variables.BLOBS,
         default="~/.cache/fleetwright/builds",
