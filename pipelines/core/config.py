@@ -12,6 +12,8 @@ from pipelines.model.oci import CONFIG, LAYER, LAYER_GZIP, LAYER_ZSTD, Descripto
 
 OF_BUILDERS = ("io.buildah.", "org.opencontainers.image.created", "org.opencontainers.image.revision", "org.opencontainers.image.base.")
 """Labels that builders write about themselves, or that vary without the files."""
+DEFAULTS = (("WorkingDir", "/"),)
+"""What holds where nothing is said: Dagger says it, buildah does not, and the image is the same."""
 OCI_LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar": LAYER,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER_GZIP,
@@ -48,7 +50,7 @@ def kept(run: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises BadManifest for a setting that is of another type than the specification's.
     """
-    found = {name: run[name] for name in RUN if run.get(name)}
+    found = {name: run[name] for name in RUN if run.get(name) and (name, run[name]) not in DEFAULTS}
     for name, value in found.items():
         if not RUN[name](value):
             raise BadManifest(f"the builder's setting {name} is {ascii(value)[:120]}")

@@ -39,6 +39,7 @@ def test_settings_that_run_a_container_are_kept_and_all_else_is_left_out():
     }
     assert kept(run) == {"User": "1000", "Env": ["A=b"], "Cmd": ["x"], "Volumes": {"/data": {}}, "Labels": {"own": "x"}}
     assert kept({"Labels": {"io.buildah.version": "1.28.2"}}) == {}
+    assert [kept({"WorkingDir": folder}) for folder in ("/", "/srv")] == [{}, {"WorkingDir": "/srv"}]
 
 
 def test_a_setting_of_the_wrong_type_is_refused():

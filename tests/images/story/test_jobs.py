@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 from pipelines.adapters.registry import AuthFiles, OciRegistry, Settings
 from tests.engines.trivy_db import debian
@@ -98,7 +99,7 @@ async def test_two_machines_build_a_platform_each_and_the_lock_names_an_index(sh
     await registry.close()
     shop.write(
         "fleet.yaml",
-        (shop.root / "fleet.yaml").read_text().replace("{engine: buildah}", f"{{engine: buildah, platforms: [{', '.join(BOTH)}]}}"),
+        re.sub(r"\{engine: (\w+)\}", f"{{engine: \\1, platforms: [{', '.join(BOTH)}]}}", (shop.root / "fleet.yaml").read_text()),
     )
     shop.write("specs/images/system.yaml", image("system", f"{{registry: {name}}}"))
     shop.write(
