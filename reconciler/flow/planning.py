@@ -17,7 +17,7 @@ from reconciler.core.plan import Previews, Revision, plan
 from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
-from reconciler.core.sharing import Sharing, grafted
+from reconciler.core.sharing import Sharing
 from reconciler.core.world import Options, World, behold, outline, without_leaving
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
@@ -98,7 +98,7 @@ class _Sight:
         manifest = self._desired[observed.id] = handed_over(rendered, observed)
         if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
             self._settled.discard(observed.id)
-            return replace(observed, body=grafted(self._share(observed.body), manifest.body))
+            return replace(observed, body=self._share(observed.body))
         self._settled.add(observed.id)
         return observed if rendered.owner in self._telling else outline(observed, manifest)
 
