@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from reconciler.core.approval import Question, names, question
+from reconciler.core.facts import by_subject
 from reconciler.core.view import View
 from reconciler.model.canonical import digest
-from reconciler.model.findings import Finding, Severity
+from reconciler.model.findings import Finding, Severity, errors
 from reconciler.model.graph import Graph
 from reconciler.model.kind import Kind
 from reconciler.model.refs import Ref
@@ -31,11 +32,7 @@ def consent(graph: Graph, kinds: tuple[Kind, ...], findings: tuple[Finding, ...]
 
     A yes is to one resource in one environment, as rules see its spec, and to the rules that block it, as they word it.
     """
-    blocking: dict[Ref, list[Finding]] = {}
-    for finding in findings:
-        ref = finding.subject
-        if finding.is_error and ref is not None and ref in graph.resources:
-            blocking.setdefault(ref, []).append(finding)
+    blocking = {ref: those for ref, those in by_subject(errors(findings)).items() if ref in graph.resources}
     declared = {str(ref) for ref in (*graph.fleet.resources, *graph.fleet.broken)} if given else frozenset[str]()
     still = {owner: given[owner] for owner in given if owner in declared}
     view = View(graph, kinds)
@@ -57,7 +54,7 @@ def _hash(view: View, ref: Ref, blocked: Iterable[Finding]) -> str:
     return digest([view.graph.environment.id, str(ref), view.object(ref).value, rules])
 
 
-def _asked(ref: Ref, hash: str, blocked: list[Finding]) -> Question:
+def _asked(ref: Ref, hash: str, blocked: Sequence[Finding]) -> Question:
     rules = ", ".join(sorted({one.code for one in blocked}))
     return question(
         hash, f"the policy keeps {ref} as it is ({rules} at {blocked[0].place})", [str(ref)], "; if it is to go on all the same"

@@ -42,7 +42,6 @@ class Buildah:
         self._left: list[str] = []
         """Images in the storage that nobody needs any more."""
         self._size = 0
-        self._owes = False
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
@@ -91,8 +90,7 @@ class Buildah:
         await asyncio.gather(*self._running, return_exceptions=True)
         self._tidy()
         await asyncio.gather(*self._chores, return_exceptions=True)
-        if self._owes:
-            await self._storage.settled()
+        await self._storage.settled()
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[Path]:
@@ -113,7 +111,6 @@ class Buildah:
     def _done_with(self, images: list[str], made: Path) -> None:
         """Removed with others, since each call takes a program's start and the storage's lock; at once where they are large."""
         self._left += images
-        self._owes = True
         self._storage.owe()
         self._size += made.stat().st_size if made.exists() else 0
         if self._size > LARGE or len(self._left) > MANY:

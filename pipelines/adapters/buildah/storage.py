@@ -75,7 +75,9 @@ class Storage:
         self._owes = True
 
     async def settled(self) -> None:
-        """Nothing stays."""
+        """Nothing stays any more, if anything did."""
+        if not self._owes:
+            return
         self._owes = False
         with (self._root / "builds.lock").open("w") as lock:
             await self._left(lock.fileno())

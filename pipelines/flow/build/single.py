@@ -33,6 +33,7 @@ from pipelines.model.trust import CYCLONEDX, IN_TOTO, PROVENANCE, VERDICT
 from pipelines.model.verdict import Subject, Verdict
 from pipelines.model.vulnerability import Report
 from pipelines.ports import BuildFailed, NoVerdict, RegistryFault, ScanReport
+from reconciler.core.address import is_commit
 from reconciler.model.value import dataclass
 
 
@@ -152,7 +153,7 @@ class Single:
 
     def _provenance(self, task: Task, start: Pinned, began: datetime) -> Provenance:
         commit = self._wish.revision.removesuffix("-dirty")
-        source = [Dependency("source", "git+repository", f"gitCommit:{commit}")] if _is_commit(commit) else []
+        source = [Dependency("source", "git+repository", f"gitCommit:{commit}")] if is_commit(commit) else []
         below = Dependency("parent" if task.ancestors else "base", f"oci://{start.repository}", start.digest)
         external = [Dependency("external", f"oci://{name}", digest) for name, digest in sorted(task.recipe.externals.items())]
         wish = self._wish
@@ -203,7 +204,3 @@ async def _clearance(task: Task, phase: Phase) -> None:
     if not task.cleared.is_set():
         phase(f"wait for {task.target.start}")
         await task.cleared.wait()
-
-
-def _is_commit(text: str) -> bool:
-    return len(text) in (40, 64) and all(digit in "0123456789abcdef" for digit in text)

@@ -75,8 +75,8 @@ def desire(
 ) -> Desire:
     """What a commit asks for. Raises NothingDesired with a sentence, and SourceUnavailable.
 
-    What is broken, or blocked by a rule of the policy without the consent of a person, is kept: nothing is written of it. To all others it is as it last was, so that a
-    typing error in one file takes no task out of its worker's schedule and no caller out of a network policy.
+    What is broken, or blocked by a rule of the policy without the consent of a person, is kept: nothing is written of it. To all others it
+    is as it last was, so that a typing error in one file takes no task out of its worker's schedule and no caller out of a network policy.
     `known` is an earlier commit: what did not change since then is not read again, and is the very same value.
     """
     tree, earlier = source.tree(revision), known.graph if known is not None else None

@@ -56,6 +56,15 @@ async def begun(site: Site, operator: Operator) -> None:
     await quiet(site, operator)
 
 
+async def agreed(site: Site, operator: Operator) -> None:
+    """A service with DEBUG is pushed, asked about and approved."""
+    await begun(site, operator)
+    push(site, operator, PATH, service("s0", extra=DEBUG))
+    await until(lambda: bool(operator.state.asked))
+    approve(operator, operator.state.asked[0].hash)
+    await quiet(site, operator)
+
+
 async def test_what_the_policy_blocks_asks_and_comes_into_force_with_an_approval() -> None:
     site = Site(Shelf(fleet()))
     async with site.running() as operator:
@@ -84,11 +93,7 @@ async def test_what_the_policy_blocks_asks_and_comes_into_force_with_an_approval
 async def test_an_approval_lasts_through_other_approvals_commits_and_restarts() -> None:
     site = Site(Shelf(fleet()))
     async with site.running() as operator:
-        await begun(site, operator)
-        push(site, operator, PATH, service("s0", extra=DEBUG))
-        await until(lambda: bool(operator.state.asked))
-        approve(operator, operator.state.asked[0].hash)
-        await quiet(site, operator)
+        await agreed(site, operator)
         approve(operator, "0" * 64)
         push(site, operator, PATH, "# as before\n" + service("s0", extra=DEBUG))
         await begun(site, operator)
@@ -103,11 +108,7 @@ async def test_an_approval_lasts_through_other_approvals_commits_and_restarts() 
 async def test_another_edit_or_another_rule_asks_anew() -> None:
     site = Site(Shelf(fleet()))
     async with site.running() as operator:
-        await begun(site, operator)
-        push(site, operator, PATH, service("s0", extra=DEBUG))
-        await until(lambda: bool(operator.state.asked))
-        approve(operator, operator.state.asked[0].hash)
-        await quiet(site, operator)
+        await agreed(site, operator)
         push(site, operator, PATH, service("s0", extra="  env: {DEBUG: 'on', TRACE: 'on'}\n"))
         await begun(site, operator)
         assert len(set(asked(site))) == 2
@@ -123,11 +124,7 @@ async def test_another_edit_or_another_rule_asks_anew() -> None:
 async def test_what_is_not_declared_any_more_has_to_be_agreed_to_again() -> None:
     site = Site(Shelf(fleet()))
     async with site.running() as operator:
-        await begun(site, operator)
-        push(site, operator, PATH, service("s0", extra=DEBUG))
-        await until(lambda: bool(operator.state.asked))
-        approve(operator, operator.state.asked[0].hash)
-        await quiet(site, operator)
+        await agreed(site, operator)
         approve(operator, "")
         site.shelf.push(site.shelf.head.without([PATH]))
         operator.wake("webhook")
