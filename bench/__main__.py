@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from bench import fleets, images, processes
+from bench import fleets, images, pace, processes
 from bench.processes import Cost, Failed
 from bench.rounds import Rounds, Took, Wanted, rounds
 from bench.table import FORMATS, Line
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     lines: list[Line] = []
     facts = [f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load before {load:.1f}"]
     try:
-        with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder:
+        with pace.noted(), tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder:
             lines += _processes(Path(folder), names, chosen.runs)
             lines += images.lines(tuple(names), chosen.runs, _say)
             wanted = Wanted(bool(set(names) & {*APPLIED}), bool(set(names) & {*FOLLOWED}))
@@ -57,11 +57,15 @@ def main(arguments: list[str]) -> int:
                     *(_operator(found, chosen.services) if wanted.operator else ()),
                 )
                 lines += [line for line in every if line.name in names]
-                facts.append(f"{found.tier}, {chosen.services} services, {found.objects} objects ({fleets.OBJECTS} a service, and tenants)")
+                facts.append(
+                    f"{', '.join(sorted(found.tiers))}, {chosen.services} services, {found.objects} objects ({fleets.OBJECTS} a service, and tenants)"
+                )
     except (Failed, EngineMissing) as fault:
         print(f"error: {fault}", file=sys.stderr)
         return 2
     facts[0] += f", after {os.getloadavg()[0]:.1f}; medians of {chosen.runs} runs"
+    slowest, fastest = pace.spread()
+    facts.append(f"the machine ran at {slowest:.0%} to {fastest:.0%} of its fastest moment, which ratios allow for and seconds do not")
     print(FORMATS[chosen.output](lines, facts), end="")
     return 1 if any(line.verdict == "over" for line in lines) else 0
 
@@ -111,7 +115,7 @@ def _operator(found: Rounds, services: int) -> Iterator[Line]:
     for phase, (what, budget) in OPERATED.items():
         detail = f"{_seconds(found.fleet[phase])}; bare requests {_seconds(found.floor[phase])}"
         if phase == "operator-noop":
-            detail += f"; {median(life.noop_cpu for life in lives):.2f} s CPU of the operator"
+            detail += f"; {median(life.noop.cpu for life in lives):.2f} s CPU of the operator"
         else:
             detail += f"; CPU {found.cpu_ratio(phase):.2f} x"
         yield Line(phase, what, found.ratio(phase), "x", budget, detail)

@@ -21,13 +21,14 @@ import orjson
 
 from reconciler.core.crds import crds, shapes
 from reconciler.core.facts import Facts
+from reconciler.core.health import Health, health, waits
 from reconciler.core.projecting import projection
 from reconciler.core.render import render
 from reconciler.core.standing import standing
 from reconciler.flow.known import status_of
 from reconciler.kinds import KINDS
 from reconciler.model.graph import Graph
-from reconciler.model.manifests import INSTALLED, REVISION_ANNOTATION, SHAPES, Manifest
+from reconciler.model.manifests import INSTALLED, REVISION_ANNOTATION, SHAPES, Manifest, ObjectId
 from reconciler.model.refs import Ref
 from reconciler.model.spec import API_VERSION
 from reconciler.shell.workspace import open_workspace
@@ -56,20 +57,24 @@ def resources(root: Path) -> list[dict[str, Any]]:
     graph, revision = workspace.graph(workspace.environment(None)), workspace.reading.tree.revision
     projected = projection(graph, KINDS)
     found = [(ref, body) for ref in projected.ids.values() if (body := projected.body(ref)) is not None]
+    states: dict[Ref, dict[ObjectId, Health]] = {}
+    for manifest in render(graph, KINDS):
+        if waits(manifest.body):
+            states.setdefault(manifest.owner, {})[manifest.id] = health(manifest.body)
     said = [
         {
             "apiVersion": body["apiVersion"],
             "kind": body["kind"],
             "metadata": {name: body["metadata"][name] for name in ("name", "namespace") if name in body["metadata"]},
-            "status": _status(ref, graph, revision),
+            "status": _status(ref, graph, Facts(revision, generation=1, health=states.get(ref, {}), wrote=True)),
         }
         for ref, body in found
     ]
     return [dict(body) for _, body in found] + said
 
 
-def _status(ref: Ref, graph: Graph, revision: str) -> Any:
-    return orjson.loads(status_of(standing(ref, graph, Facts(revision, generation=1), None, "2026-01-01T00:00:00Z")))
+def _status(ref: Ref, graph: Graph, facts: Facts) -> Any:
+    return orjson.loads(status_of(standing(ref, graph, facts, None, "2026-01-01T00:00:00Z")))
 
 
 def path_of(body: dict[str, Any]) -> str:

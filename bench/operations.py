@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import drift, fleets, servers
+from bench import drift, fleets, pace, servers
 from bench.processes import FLEET, Failed, Running
 from reconciler.flow.operator.leader import SETTLE
 from tests.engines.cluster import free_ports
@@ -42,15 +42,23 @@ class Done(NamedTuple):
     own: float
     """CPU seconds of the operator alone."""
     rss: float
+    speed: float
+    """Of the machine meanwhile."""
+
+
+class Idle(NamedTuple):
+    """One pass that has nothing to do, the git fetch beside it, without the wait that collects wakes: seconds, the operator's CPU seconds."""
+
+    wall: float
+    cpu: float
+    speed: float
 
 
 class Operated(NamedTuple):
     """One life of an operator. Times in seconds, memory in MiB."""
 
     nothing: Done
-    noop: float
-    """Of one pass, the git fetch beside it, without the wait that collects wakes."""
-    noop_cpu: float
+    noop: Idle
     steady: float
     """Memory once everything is applied and a pass had nothing to do."""
     drift: list[float]
@@ -60,25 +68,28 @@ class Operated(NamedTuple):
     """Memory at most, in all of this."""
 
 
-def operated(folder: Path, services: int, say: Callable[[str], None]) -> Operated:
-    """From a fleet of images alone to all services, again, drift, a new image on all, one held back."""
+def operated(folder: Path, services: int, say: Callable[[str], None], before: Callable[[str], None]) -> Operated:
+    """From a fleet of images alone to all services, again, drift, a new image on all, one held back. `before` is called before the phases."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with servers.fresh() as server, _following(folder, services, server) as site:
         say("operator: a commit of everything")
         fleets.write(site.work, fleets.files(fleets.Size(services), 1))
+        before("nothing")
         nothing = site.pushed("Everything")
-        noop, cpu = site.idle()
+        before("noop")
+        noop = site.idle()
         say(f"operator: {SAMPLES} drifts")
         steady = site.program.memory("VmRSS")
         repairs = drift.repairs(server, services, SAMPLES)
         site.quiet(server.moment().revision)
         say("operator: a new image on everything")
         fleets.write(site.work, {"fleet.lock": fleets.lock(2)})
+        before("image")
         image = site.pushed("Build 2")
         rollback = site.rolled_back(services)
         site.idle()
-        return Operated(nothing, noop, cpu, steady, repairs, image, rollback, site.program.memory("VmHWM"))
+        return Operated(nothing, noop, steady, repairs, image, rollback, site.program.memory("VmHWM"))
 
 
 class _Site:
@@ -95,9 +106,9 @@ class _Site:
             began = self._push(message)
             self.quiet(before.revision, _ASIDE, least=before.revision + 1)
             used, own = self.server.moment().cpu - before.cpu, self.program.cpu - own
-        wall = pulse.when(self.server.revision_of_last(before.revision, _ASIDE)) - began
+        ended = pulse.when(self.server.revision_of_last(before.revision, _ASIDE))
         children = pulse.when(self.server.revision_of_last(before.revision, _CHILD)) - began
-        return Done(wall, children, used + own, own, self.program.memory("VmHWM"))
+        return Done(ended - began, children, used + own, own, self.program.memory("VmHWM"), pace.speed(began, ended))
 
     def rolled_back(self, services: int) -> float:
         """Seconds from a push that holds one service to its Deployment's write."""
@@ -111,8 +122,8 @@ class _Site:
             self.quiet(before.revision, _NOT_DEPLOYMENT, least=before.revision + 1)
         return pulse.when(self.server.revision_of_last(before.revision, _NOT_DEPLOYMENT)) - began
 
-    def idle(self) -> tuple[float, float]:
-        """Seconds and CPU seconds of a pass that has nothing to do. Raises Failed where it wrote something."""
+    def idle(self) -> Idle:
+        """A pass that has nothing to do. Raises Failed where it wrote something."""
         self.quiet(self.server.moment().revision)
         before, own = self.server.moment(), self.program.cpu
         began = time.monotonic()
@@ -127,7 +138,7 @@ class _Site:
         changed = [key for key in self.server.written(before) if not _ASIDE.match(key) or "operator-" in key]
         if changed:
             raise Failed(f"a pass with nothing to do wrote {changed[:3]}")
-        return ended - began - SETTLE, self.program.cpu - own
+        return Idle(ended - began - SETTLE, self.program.cpu - own, pace.speed(began, ended))
 
     def quiet(self, since: int, without: re.Pattern[str] = _ASIDE, least: int = 0) -> None:
         """Until nothing was written for a while; `least` is a revision that must have been written first."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import pace
 from tests.engines.daemons import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,8 @@ class Cost(NamedTuple):
 
     wall: float
     cpu: float
+    speed: float
+    """Of the machine meanwhile."""
     rss: float
     said: str
 
@@ -39,20 +42,20 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = No
     """Runs a program to its end; its standard output and error come back as one text."""
     here = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "", **(env or {})}
     with (folder / ".git" / "bench.out").open("w+b") as out:
-        began = time.perf_counter()
+        began = time.monotonic()
         process = subprocess.Popen(command, cwd=folder, env=here, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
             _, status, used = os.wait4(process.pid, 0)
         except KeyboardInterrupt:
             process.send_signal(signal.SIGTERM)
             raise
-        wall = time.perf_counter() - began
+        ended = time.monotonic()
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         said = out.read().decode(errors="replace")
     if process.returncode not in codes:
         raise Failed(f"{' '.join(command[3:] or command)} ended with {process.returncode}:\n{said[-2000:]}")
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said)
+    return Cost(ended - began, used.ru_utime + used.ru_stime, pace.speed(began, ended), used.ru_maxrss / 1024, said)
 
 
 class Running:

@@ -1,15 +1,16 @@
-"""Rounds against a cluster: the floor and `fleet apply` in turns, each on a fresh server, so that noise of the machine hits both."""
+"""Rounds against a cluster: the floor and `fleet apply` in turns, phase by phase, each on a server of its own, so that noise of the machine hits both."""
 
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench import fleets, processes, servers
-from bench.operations import Operated, operated
+from bench import fleets, pace, processes, servers
+from bench.operations import Done, Operated, operated
 from bench.processes import Failed
 
 APPLY = ("apply", "--yes", "--no-wait")
@@ -19,10 +20,11 @@ _LEASE = {"PUT": 2, "POST": 1}
 
 
 class Took(NamedTuple):
-    """One phase, once: seconds of wall time, seconds of CPU time of tool and server together, MiB of the tool."""
+    """One phase, once: seconds of wall time, seconds of CPU time of tool and server together, how fast the machine was, MiB of the tool."""
 
     wall: float
     cpu: float
+    speed: float
     rss: float = 0.0
 
 
@@ -43,59 +45,74 @@ class Wanted(NamedTuple):
 
 
 class Rounds(NamedTuple):
-    """All runs of all phases, and the server they ran against."""
+    """All runs of all phases, and the servers they ran against."""
 
-    tier: str
+    tiers: set[str]
     objects: int
     floor: dict[str, list[Took]]
     fleet: dict[str, list[Took]]
     operated: list[Operated]
 
     def ratio(self, phase: str) -> float:
-        """Wall time as a multiple of the floor's: each run against the floors directly before and after it, median of the runs."""
-        return self._ratio(phase, lambda took: took.wall)
+        """Wall time as a multiple of the floor's, both at the speed that the machine had: each run against that of the floor directly before it."""
+        return self._ratio(phase, lambda took: took.wall * took.speed)
 
     def cpu_ratio(self, phase: str) -> float:
-        """The same for CPU time, which other load on the machine moves less."""
-        return self._ratio(phase, lambda took: took.cpu)
+        """The same for CPU time, which waiting moves less."""
+        return self._ratio(phase, lambda took: took.cpu * took.speed)
 
     def _ratio(self, phase: str, of: Callable[[Took], float]) -> float:
-        base, runs = [of(took) for took in self.floor[phase]], self.fleet[phase]
-        per = len(runs) // (len(base) - 1)
-        return median(2 * of(run) / (base[at // per] + base[at // per + 1]) for at, run in enumerate(runs))
+        return median(of(run) / of(base) for run, base in zip(self.fleet[phase], self.floor[phase], strict=True))
+
+
+class Bare:
+    """A server that gets the bare requests. Another one lives beside it: each phase of the floor is measured directly before the one it is for."""
+
+    def __init__(self, root: Path, bodies: Bodies, server: servers.Server) -> None:
+        self._root, self._bodies, self._server = root, bodies, server
+
+    def children(self, phase: str) -> Took:
+        """All objects: from nothing, again, or with the new image."""
+        return self._sent(self._bodies.second if phase == "image" else self._bodies.first)
+
+    def define(self) -> None:
+        """The custom resources of the first image, after their definitions."""
+        _floor_says(self._root, "define", self._server.kubeconfig, self._root.parent / "definitions.json")
+        self._sent(self._bodies.resources[0])
+
+    def everything(self) -> Took:
+        """The new image, and what an operator keeps beside it: custom resources and their statuses."""
+        one, other = self.children("image"), self._sent(self._bodies.resources[1])
+        wall = one.wall + other.wall
+        return Took(wall, one.cpu + other.cpu, (one.wall * one.speed + other.wall * other.speed) / wall)
+
+    def _sent(self, file: Path) -> Took:
+        before = self._server.moment()
+        told = _floor_says(self._root, "send", self._server.kubeconfig, file)
+        ended = time.monotonic()
+        return Took(told["wall"], told["cpu"] + self._server.moment().cpu - before.cpu, pace.speed(ended - told["wall"], ended))
 
 
 def rounds(folder: Path, services: int, runs: int, wanted: Wanted, say: Callable[[str], None]) -> Rounds:
-    """Floor, fleet, floor, fleet, ..., floor."""
+    """Every phase by bare requests, and directly after that by us."""
     root = fleets.make(folder / "fleet", services)
     bodies = _bodies(root, folder)
-    found = Rounds(tier="", objects=bodies.count, floor={}, fleet={}, operated=[])
-    for number in range(runs + 1):
-        say(f"floor {number + 1} of {runs + 1}: {bodies.count} requests, three times")
-        tier = _floor(root, bodies, found.floor, wanted)
-        found = found._replace(tier=tier)
-        if number < runs and wanted.apply:
-            say(f"fleet apply {number + 1} of {runs}")
-            fleets.bump(root, 1)
-            _fleet(root, found.fleet)
-            _unasked(root, found.fleet)
-        if number < runs and wanted.operator:
-            say(f"operator {number + 1} of {runs}")
-            _life(operated(folder / "operator", services, say), found)
+    found = Rounds(set(), bodies.count, {}, {}, [])
+    for number in range(runs):
+        if wanted.apply:
+            say(f"fleet apply {number + 1} of {runs}, beside {bodies.count} bare requests")
+            _applied(root, bodies, found)
+            _unasked(root, bodies, found)
+        if wanted.operator:
+            say(f"operator {number + 1} of {runs}, beside bare requests")
+            _operated(root, bodies, services, found, say)
     return found
-
-
-def _life(life: Operated, into: Rounds) -> None:
-    """One life of an operator, as phases beside those of the floor."""
-    into.operated.append(life)
-    into.fleet.setdefault("operator-nothing", []).append(Took(life.nothing.wall, life.nothing.cpu, life.nothing.rss))
-    into.fleet.setdefault("operator-noop", []).append(Took(life.noop, life.noop_cpu))
-    into.fleet.setdefault("operator-image", []).append(Took(life.image.wall, life.image.cpu, life.image.rss))
 
 
 def _bodies(root: Path, folder: Path) -> Bodies:
     first, second = folder / "first.json", folder / "second.json"
     resources = folder / "first-resources.json", folder / "second-resources.json"
+    fleets.bump(root, 1)
     count = _floor_says(root, "render", root, first)["objects"]
     _floor_says(root, "project", root, resources[0])
     fleets.bump(root, 2)
@@ -109,46 +126,57 @@ def _floor_says(root: Path, *arguments: str | Path) -> dict[str, float]:
     return found
 
 
-def _floor(root: Path, bodies: Bodies, into: dict[str, list[Took]], wanted: Wanted) -> str:
-    with servers.fresh() as server:
-
-        def sent(file: Path) -> Took:
-            before = server.moment()
-            told = _floor_says(root, "send", server.kubeconfig, file)
-            return Took(told["wall"], told["cpu"] + server.moment().cpu - before.cpu)
-
-        for phase, file in (("nothing", bodies.first), ("noop", bodies.first), ("image", bodies.second)):
-            into.setdefault(phase, []).append(sent(file))
-        into["unasked"] = into["operator-nothing"] = into["nothing"]
-        into["operator-noop"] = into["noop"]
-        if wanted.operator:  # everything: the objects, the custom resources, their statuses
-            _floor_says(root, "define", server.kubeconfig, root.parent / "definitions.json")
-            sent(bodies.resources[0])
-            children, beside = into["image"][-1], sent(bodies.resources[1])
-            into.setdefault("operator-image", []).append(Took(children.wall + beside.wall, children.cpu + beside.cpu))
-        return server.tier
-
-
-def _fleet(root: Path, into: dict[str, list[Took]]) -> None:
+def _applied(root: Path, bodies: Bodies, found: Rounds) -> None:
     """From nothing, again, a new image on everything, again, one Deployment deleted by somebody."""
-    with servers.fresh() as server:
+    with servers.fresh() as other, servers.fresh() as server:
+        bare = Bare(root, bodies, other)
+        found.tiers.add(other.tier)
         _connect(root, server)
-        _apply(root, server, "nothing", into)
-        _idle(root, server, into)
-        fleets.bump(root, 2)
-        _apply(root, server, "image", into)
-        _idle(root, server, into)
+        fleets.bump(root, 1)
+        for phase in ("nothing", "noop", "image"):
+            found.floor.setdefault(phase, []).append(bare.children(phase))
+            if phase == "noop":
+                _idle(root, server, found.fleet)
+                continue
+            if phase == "image":
+                fleets.bump(root, 2)
+            _apply(root, server, phase, found.fleet)
+        _idle(root, server, {})
         victim = f"/apis/apps/v1/namespaces/{fleets.tenant_name(0)}/deployments/{fleets.service_name(0)}"
         server.ask("DELETE", victim)
-        _apply(root, server, "repair", into)
+        _apply(root, server, "repair", found.fleet)
         server.ask("GET", victim)
 
 
-def _unasked(root: Path, into: dict[str, list[Took]]) -> None:
+def _unasked(root: Path, bodies: Bodies, found: Rounds) -> None:
     """From nothing, and the server is asked about no object before it is written."""
-    with servers.fresh() as server:
+    fleets.bump(root, 1)
+    with servers.fresh() as other, servers.fresh() as server:
         _connect(root, server)
-        _apply(root, server, "unasked", into, "--no-preflight")
+        found.floor.setdefault("unasked", []).append(Bare(root, bodies, other).children("nothing"))
+        _apply(root, server, "unasked", found.fleet, "--no-preflight")
+
+
+def _operated(root: Path, bodies: Bodies, services: int, found: Rounds, say: Callable[[str], None]) -> None:
+    """One life of an operator."""
+    with servers.fresh() as other:
+        bare = Bare(root, bodies, other)
+        found.tiers.add(other.tier)
+
+        def before(phase: str) -> None:
+            if phase == "image":
+                bare.define()
+            took = bare.everything() if phase == "image" else bare.children(phase)
+            found.floor.setdefault(f"operator-{phase}", []).append(took)
+
+        life = operated(root.parent / "operator", services, say, before)
+    found.operated.append(life)
+    for phase, took in (("nothing", _took(life.nothing)), ("noop", Took(*life.noop)), ("image", _took(life.image))):
+        found.fleet.setdefault(f"operator-{phase}", []).append(took)
+
+
+def _took(done: Done) -> Took:
+    return Took(done.wall, done.cpu, done.speed, done.rss)
 
 
 def _connect(root: Path, server: servers.Server) -> None:
@@ -160,7 +188,7 @@ def _connect(root: Path, server: servers.Server) -> None:
 def _apply(root: Path, server: servers.Server, phase: str, into: dict[str, list[Took]], *options: str) -> None:
     before = server.moment()
     run = processes.fleet(root, *APPLY, *options)
-    into.setdefault(phase, []).append(Took(run.wall, run.cpu + server.moment().cpu - before.cpu, run.rss))
+    into.setdefault(phase, []).append(Took(run.wall, run.cpu + server.moment().cpu - before.cpu, run.speed, run.rss))
 
 
 def _idle(root: Path, server: servers.Server, into: dict[str, list[Took]]) -> None:

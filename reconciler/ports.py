@@ -35,6 +35,7 @@ __all__ = [
     "Ledger",
     "Letter",
     "Listener",
+    "OnRequest",
     "Outbox",
     "Packed",
     "Post",
@@ -91,6 +92,10 @@ Glance = Callable[["Observed"], "Observed"]
 def whole(observed: Observed) -> Observed:
     """All of it."""
     return observed
+
+
+OnRequest = Callable[[str, int, float], None]
+"""Told of each try of a request to a target: its method (or `WATCH`), the status of the answer (0 where there was none), the seconds until then."""
 
 
 class Cluster(Protocol):

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from reconciler.ports import Ledger
@@ -23,6 +24,27 @@ def open_ledger(root: Path) -> Ledger:
     from reconciler.adapters.ledger import open_at
 
     return open_at(url_of(root), lambda text: aside(f"warning: {text}"))
+
+
+class Foreseen:
+    """Loads the ledger's libraries beside the first request that changes something or asks what would: a run will be recorded then.
+
+    That takes as long as a hundred writes, and while a server tries things out this process has time.
+    """
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, method: str, _status: int, _seconds: float) -> None:
+        """Hears of a request."""
+        if method == "PATCH" and self._thread is None:
+            self._thread = threading.Thread(target=_load, name="ledger libraries", daemon=True)
+            self._thread.start()
+
+
+def _load() -> None:
+    with contextlib.suppress(ImportError):  # told by whoever opens the ledger
+        import reconciler.adapters.ledger  # noqa: F401
 
 
 def bring_up_to_date(root: Path) -> None:

@@ -20,7 +20,7 @@ from reconciler.flow.planning import EnvironmentMoved, Planned, make_plan
 from reconciler.flow.witnessed import witnessed
 from reconciler.kinds import KINDS
 from reconciler.model.graph import Graph
-from reconciler.ports import Cluster, Unreachable
+from reconciler.ports import Cluster, OnRequest, Unreachable
 from reconciler.shell.exits import Exit
 from reconciler.shell.interrupts import kept
 from reconciler.shell.refusal import Refusal, refused_by
@@ -50,9 +50,9 @@ class Session:
 
 
 @asynccontextmanager
-async def session(root: Path, graph: Graph, revision: Revision) -> AsyncIterator[Session]:
-    """A session, closed at the end."""
-    async with connected(graph.environment, root) as cluster:
+async def session(root: Path, graph: Graph, revision: Revision, on_request: OnRequest | None = None) -> AsyncIterator[Session]:
+    """A session, closed at the end. `on_request` hears of each request."""
+    async with connected(graph.environment, root, on_request) as cluster:
         yield Session(root, graph, cluster, revision)
 
 

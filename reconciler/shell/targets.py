@@ -8,27 +8,27 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from reconciler.model.fleet import Environment
-from reconciler.ports import Cluster
+from reconciler.ports import Cluster, OnRequest
 from reconciler.shell.refusal import Refusal
 
 
 @asynccontextmanager
-async def connected(environment: Environment, root: Path) -> AsyncIterator[Cluster]:
-    """The environment's target, closed at the end."""
-    cluster = _connect(environment, root)
+async def connected(environment: Environment, root: Path, on_request: OnRequest | None = None) -> AsyncIterator[Cluster]:
+    """The environment's target, closed at the end. `on_request` hears of each request to an API server."""
+    cluster = _connect(environment, root, on_request)
     try:
         yield cluster
     finally:
         await cluster.close()
 
 
-def _connect(environment: Environment, root: Path) -> Cluster:
+def _connect(environment: Environment, root: Path, on_request: OnRequest | None) -> Cluster:
     target = environment.target
     if target.kubernetes is not None:
         from reconciler.adapters.cluster import connect
 
         kubeconfig = target.kubernetes.kubeconfig
-        return connect(os.environ, str(root / kubeconfig) if kubeconfig else None, target.kubernetes.context)
+        return connect(os.environ, str(root / kubeconfig) if kubeconfig else None, target.kubernetes.context, on_request=on_request)
     if target.memory is not None:
         from reconciler.adapters.memory import MemoryCluster
 

@@ -14,12 +14,12 @@ from reconciler.adapters.cluster.kubeconfig import Access, access
 from reconciler.adapters.cluster.ownership import handed_over, same_state, stands
 from reconciler.adapters.cluster.reading import decoded, list_kinds, observed
 from reconciler.adapters.cluster.speaking import Acting, Request, Speaker
-from reconciler.adapters.cluster.transport import OnRequest, Pace, Reply, Transport
+from reconciler.adapters.cluster.transport import Pace, Reply, Transport
 from reconciler.adapters.cluster.watching import watch
 from reconciler.core.ownership import fields_of
 from reconciler.core.replacements import replacements
 from reconciler.model.manifests import MANAGER, ORDERS, Body, ObjectId, Observed, identify
-from reconciler.ports import Accepted, Answer, Event, Glance, Unreachable, whole
+from reconciler.ports import Accepted, Answer, Event, Glance, OnRequest, Unreachable, whole
 
 _APPLY = "application/apply-patch+yaml"
 _UNREAD = "Ignore"
@@ -82,7 +82,9 @@ class KubernetesCluster:
 
     async def apply_status(self, body: Body) -> Answer:
         """Server-side apply of the status. Saying it twice says the same, so a retry needs no second look."""
-        path = f"{object_path(identify(body), body['apiVersion'])}/status" + query(fieldManager=self._manager, force="true", fieldValidation=_UNREAD)
+        path = f"{object_path(identify(body), body['apiVersion'])}/status" + query(
+            fieldManager=self._manager, force="true", fieldValidation=_UNREAD
+        )
         return self._answer(await self._transport.send("PATCH", path, orjson.dumps(body), _APPLY))
 
     async def put(self, body: Body) -> Answer:

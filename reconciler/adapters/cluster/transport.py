@@ -6,7 +6,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from reconciler.adapters.cluster.kubeconfig import Access
 from reconciler.adapters.cluster.openings import Openings
 from reconciler.adapters.cluster.route import Trust, proxy, tls_context
 from reconciler.model.value import dataclass
+from reconciler.ports import OnRequest
 
 CONNECTIONS = 50
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -33,10 +34,6 @@ _FAREWELL = 0.1
 """What a TLS connection that was cut short needs to end; aiohttp does not wait for it."""
 _DISTRUST = (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)
 _FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
-
-
-OnRequest = Callable[[str, int, float], None]
-"""Told of each try: its method (or `WATCH`), the status of the answer (0 where there was none), and the seconds until then."""
 
 
 class Pace(NamedTuple):

@@ -9,10 +9,10 @@ from math import isinf
 from pathlib import Path
 
 from reconciler.adapters.cluster import Access, KubernetesCluster, access, identify, inside
-from reconciler.adapters.cluster.transport import OnRequest
 from reconciler.adapters.waker import Login
 from reconciler.core.acting import acting
 from reconciler.model.fleet import Environment
+from reconciler.ports import OnRequest
 from reconciler.shell.refusal import Refusal
 
 
