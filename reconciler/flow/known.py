@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from reconciler.core.projecting import Whose, carried, commands, hands, is_labelled, mark, whose
 from reconciler.model.canonical import dumps
-from reconciler.model.manifests import Body
+from reconciler.model.manifests import Body, Observed
 from reconciler.model.projection import READY, Reason, Standing
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -57,6 +57,11 @@ class Known:
     def says(self, wanted: bytes) -> bool:
         """Whether its status is as wanted, or as near as the server lets it be."""
         return self.status == wanted or (bool(self.heard) and (self.said, self.heard) == (wanted, self.status))
+
+    def is_news(self, observed: Observed) -> bool:
+        """Whether this is not what we know already, by the answer to a write, and nothing older."""
+        is_same = (observed.uid, observed.resource_version) == (self.uid, self.version)
+        return not is_same and not is_older(observed.resource_version, self.version)
 
     @property
     def is_drift(self) -> bool:

@@ -14,7 +14,7 @@ from reconciler.core.projecting import Projection, Whose, id_of, mark
 from reconciler.core.standing import changed, standing
 from reconciler.flow.fan import Stop, fan
 from reconciler.flow.inscribe import Inscriber
-from reconciler.flow.known import Known, is_older, known, status_of
+from reconciler.flow.known import Known, known, status_of
 from reconciler.model.happenings import ConditionChanged
 from reconciler.model.kind import Kind
 from reconciler.model.manifests import ObjectId, Observed
@@ -82,7 +82,7 @@ class Projector:
     def seen(self, observed: Observed) -> Glance:
         """A watch showed it."""
         old = self._known.get(observed.id)
-        if old is None or not is_older(observed.resource_version, old.version):
+        if old is None or old.is_news(observed):
             self._known[observed.id] = known(observed.body, self._environment_id, old)
         now = self._known[observed.id]
         before = old.commands if old is not None else _NONE
