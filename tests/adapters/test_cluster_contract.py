@@ -380,7 +380,20 @@ async def test_body_that_is_no_deployment_is_refused_with_its_field(target: Targ
     answer = refused(await target.ours.apply(body, dry_run=True, force=True), 422)
     assert field in answer.fields
     assert field in answer.message
+    assert refused(await target.ours.apply(body, dry_run=False, force=False), 422) == answer
     assert not isinstance(await target.ours.put(body), Accepted)
+
+
+async def test_field_that_nobody_knows_is_refused_also_in_a_list_that_is_one_value(target: Target):
+    if target.name != "kube-apiserver":
+        pytest.skip("only a kube-apiserver knows what a Deployment looks like")
+    body = target.deployment()
+    body["spec"]["template"]["spec"]["tolerations"] = [{"key": "gpu", "operator": "Exists"}]
+    await target.applied(body)
+    live = await target.live(identify(body))
+    body["spec"]["template"]["spec"]["tolerations"] = [{"key": "gpu", "operator": "Exists", "efect": "NoSchedule"}]
+    answer = refused(await target.ours.apply(body, dry_run=True, force=True, live=live), 422)
+    assert "efect" in answer.message
 
 
 async def test_a_status_is_applied_by_itself(target: Target):
