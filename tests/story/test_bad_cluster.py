@@ -271,7 +271,7 @@ def lease_ends(desk: Desk) -> None:
 
 
 def test_a_writer_that_died_is_waited_for_and_one_that_lives_is_not_overruled(desk: Desk) -> None:
-    lease(desk, holderIdentity="bob", leaseDurationSeconds=15, renewTime=ago(7))
+    lease(desk, holderIdentity="bob", leaseDurationSeconds=15, renewTime=ago(2))
     done = desk.apply()
     assert done.code == 0, done.said
     assert "bob holds the Lease; waiting up to 15 s" in done.err
