@@ -2,7 +2,8 @@
 
 A core of a shared machine is now half as fast and now whole, for seconds at a time (its sibling thread is somebody else's), and no clock of the
 guest tells: the same requests took 7.1 to 10.3 s in fourteen runs. So a loop of fixed length is timed ten times a second on each core beside
-everything, in CPU time; seconds times the speed that it found are what a ratio compares. Of those fourteen runs the deviation fell from 12 % to 5 %.
+everything, in CPU time; seconds times the speed that it found are what a ratio compares. With one loop for all cores the deviation of those runs fell
+from 12 % to 5 %. In a quiet hour it helps nothing (6 %, with and without): a single run is no figure.
 """
 
 import os

@@ -132,15 +132,18 @@ def _applied(root: Path, bodies: Bodies, found: Rounds) -> None:
         bare = Bare(root, bodies, other)
         found.tiers.add(other.tier)
         _connect(root, server)
-        fleets.bump(root, 1)
-        for phase in ("nothing", "noop", "image"):
+
+        def beside(phase: str) -> None:
             found.floor.setdefault(phase, []).append(bare.children(phase))
-            if phase == "noop":
-                _idle(root, server, found.fleet)
-                continue
-            if phase == "image":
-                fleets.bump(root, 2)
-            _apply(root, server, phase, found.fleet)
+
+        fleets.bump(root, 1)
+        beside("nothing")
+        _apply(root, server, "nothing", found.fleet)
+        beside("noop")
+        _idle(root, server, found.fleet)
+        fleets.bump(root, 2)
+        beside("image")
+        _apply(root, server, "image", found.fleet)
         _idle(root, server, {})
         victim = f"/apis/apps/v1/namespaces/{fleets.tenant_name(0)}/deployments/{fleets.service_name(0)}"
         server.ask("DELETE", victim)

@@ -26,7 +26,7 @@ def open_ledger(root: Path) -> Ledger:
     return open_at(url_of(root), lambda text: aside(f"warning: {text}"))
 
 
-class Foreseen:
+class Preload:
     """Loads the ledger's libraries beside the first request that changes something or asks what would: a run will be recorded then.
 
     That takes as long as a hundred writes, and while a server tries things out this process has time.

@@ -25,7 +25,7 @@ from reconciler.shell.aside import aside
 from reconciler.shell.clock import WallClock
 from reconciler.shell.commands.plan import refuse_unplaced, revision_of
 from reconciler.shell.exits import Exit
-from reconciler.shell.ledgers import Foreseen
+from reconciler.shell.ledgers import Preload
 from reconciler.shell.options import color_option, colored, environment_option, repository_option, service_option, takes_down_options
 from reconciler.shell.person import person
 from reconciler.shell.progress import progress
@@ -114,7 +114,7 @@ def command(
     asking = _Asking(asks, verbose, colored(color), workspace.reading.tree.edited)
 
     async def work(stop: Stop) -> Result:
-        async with session(workspace.root, graph, revision_of(workspace), Foreseen()) as target:
+        async with session(workspace.root, graph, revision_of(workspace), Preload()) as target:
             return await _applied(target, options, settings, stop, wanted_hash, workspace, asking)
 
     result = run(work)
