@@ -80,7 +80,23 @@ async def ran(command: list[str], environment: Mapping[str, str], log: Callable[
     finally:
         if process.returncode is None:
             kill(process.pid)
-            await asyncio.shield(process.wait())
+            await asyncio.shield(ended(process))
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    """The status of a process that was killed with all that it started, once it is gone.
+
+    asyncio tells of an end only when the pipes are at theirs, and does not read one of which nobody takes anything: so what is left in them is
+    read, and let go.
+    """
+    await asyncio.gather(*(_let_go(stream) for stream in (process.stdout, process.stderr) if stream))
+    return await process.wait()
+
+
+async def _let_go(stream: asyncio.StreamReader) -> None:
+    with suppress(RuntimeError):  # somebody reads it
+        while await stream.read(1 << 16):
+            pass
 
 
 def kill(group: int) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from reconciler.core.inventory import Inventory, decode, is_inventory
 from reconciler.core.ownership import fields_of, is_ours
-from reconciler.model.manifests import MANAGER, Manifest, ObjectId, Observed
+from reconciler.model.manifests import MANAGER, Body, Manifest, ObjectId, Observed
 from reconciler.model.value import dataclass
 
 
@@ -41,20 +41,32 @@ def behold(found: Iterable[Observed]) -> World:
 _OUTLINE = ("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "deletionTimestamp")
 
 
-def outline(observed: Observed, manifest: Manifest) -> Observed:
-    """A live object that is as its manifest says, without what nobody has to look at again: who and whose it is, and where it comes from.
+class Outlines:
+    """Live objects that are as their manifests say, without what nobody has to look at again: who and whose they are, and where they come from.
 
-    What it has in common with the manifest is the manifest's own: of thousands that is a lot of memory.
+    What one has in common with its manifest is the manifest's own, and what many have in common is there once: of thousands that is a lot of memory.
     """
-    body, metadata, said = observed.body, observed.body["metadata"], manifest.body["metadata"]
-    kept = {name: metadata[name] for name in _OUTLINE if name in metadata} | {"name": manifest.id.name}
-    if kept.get("labels") == said.get("labels"):
-        kept["labels"] = said.get("labels")
-    if "annotations" in kept:
-        kept["annotations"] = {name: _same(value, said.get("annotations", {}).get(name)) for name, value in kept["annotations"].items()}
-    entry = {"manager": MANAGER, "operation": "Apply", "fieldsV1": fields_of(body) or {}}
-    slim = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {**kept, "managedFields": [entry]}}
-    return replace(observed, id=manifest.id, body=slim)
+
+    def __init__(self) -> None:
+        self._entries: dict[int, list[Body]] = {}
+        """What says that an object is ours, by the identity of its field set, which objects of one list share."""
+
+    def __call__(self, observed: Observed, manifest: Manifest) -> Observed:
+        """The outline of one."""
+        body, metadata, said = observed.body, observed.body["metadata"], manifest.body["metadata"]
+        kept = {name: metadata[name] for name in _OUTLINE if name in metadata} | {"name": manifest.id.name}
+        if kept.get("labels") == said.get("labels"):
+            kept["labels"] = said.get("labels")
+        if "annotations" in kept:
+            kept["annotations"] = {name: _same(value, said.get("annotations", {}).get(name)) for name, value in kept["annotations"].items()}
+        slim = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {**kept, "managedFields": self._owned(body)}}
+        return replace(observed, id=manifest.id, body=slim)
+
+    def _owned(self, body: Body) -> list[Body]:
+        fields = fields_of(body)
+        if fields is None:
+            return []
+        return self._entries.setdefault(id(fields), [{"manager": MANAGER, "operation": "Apply", "fieldsV1": fields}])
 
 
 def _same(value: str, known: str | None) -> str:

@@ -18,7 +18,7 @@ from reconciler.core.put_back import honoured, put_back
 from reconciler.core.refusals import lacks_right
 from reconciler.core.render import render
 from reconciler.core.sharing import Sharing
-from reconciler.core.world import Options, World, behold, outline, without_leaving
+from reconciler.core.world import Options, Outlines, World, behold, without_leaving
 from reconciler.flow.equality import Equality
 from reconciler.flow.fan import fan
 from reconciler.model.findings import Finding
@@ -74,7 +74,7 @@ class _Sight:
         self._desired: dict[ObjectId, Manifest] = {}
         self._settled: set[ObjectId] = set()
         self._equality, self._telling = equality, telling
-        self._share = Sharing()
+        self._share, self._outline = Sharing(), Outlines()
 
     def desired_of(self, manifest: Manifest, live: Observed | None) -> Manifest:
         """What is desired of an object now that it is known what lives."""
@@ -100,7 +100,7 @@ class _Sight:
             self._settled.discard(observed.id)
             return replace(observed, body=self._share(observed.body))
         self._settled.add(observed.id)
-        return observed if rendered.owner in self._telling else outline(observed, manifest)
+        return observed if rendered.owner in self._telling else self._outline(observed, manifest)
 
 
 async def observe(cluster: Cluster, graph: Graph, glance: Glance = whole) -> World:

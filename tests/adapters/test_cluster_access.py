@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from reconciler.adapters.cluster import Pace, access, connect
+from reconciler.adapters.cluster import Pace, access, connect, credentials
 from reconciler.adapters.cluster.credentials import Basic, Certificate, Exec, Identity, Library, NoToken, Token, TokenFile, identify
 from reconciler.model.manifests import ObjectId
 from reconciler.ports import Unreachable
@@ -346,6 +346,13 @@ async def test_plug_in_that_fails_is_told_with_its_hint(tmp_path: Path, script: 
         await identify(plugin(tmp_path, script, installHint="get it from example.test"))
     assert told in str(caught.value)
     assert caught.value.fix == "get it from example.test"
+
+
+@pytest.mark.parametrize("script", ["sleep 1000 & wait", "yes | head -c 300000; sleep 1000"])
+async def test_plug_in_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str):
+    monkeypatch.setattr(credentials, "_EXEC_TIMEOUT", 0.3)
+    with pytest.raises(Unreachable, match=r"plug-in login did not end within 0\.3 s"):
+        await identify(plugin(tmp_path, script))
 
 
 async def test_plug_in_that_is_not_there_is_told():

@@ -121,7 +121,7 @@ async def test_it_gets_no_credentials_and_an_empty_home(web: Layout, cache: Path
     monkeypatch.setenv("TRIVY_IGNOREFILE", "/etc/ignored")
     await no_verdict(stand_in(tmp_path, cache, f"env > {tmp_path}/env; ls -A > {tmp_path}/files; pwd > {tmp_path}/here").scan(web.folder))
     environment = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
-    assert set(environment) - {"PWD", "OLDPWD", "SHLVL", "_"} == {"HOME", "TMPDIR", "GOMEMLIMIT"}
+    assert set(environment) - {"PWD", "OLDPWD", "SHLVL", "_"} == {"HOME", "TMPDIR", "GOMEMLIMIT", "GOGC"}
     assert environment["HOME"] == (tmp_path / "here").read_text().strip()
     assert (tmp_path / "files").read_text() == ""
     assert not Path(environment["HOME"]).exists()

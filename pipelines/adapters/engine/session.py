@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pipelines.adapters.engine import cli
 from pipelines.adapters.engine.address import CLI, Tool, address
 from pipelines.adapters.engine.probe import probe
+from pipelines.adapters.processes import ended
 from pipelines.ports import BuilderMissing, BuildFailed, Log
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Session:
                 break
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, sign)
-        await self._process.wait()
+        await ended(self._process)
         await asyncio.wait({self._reader}, timeout=HURRY)
         self._reader.cancel()
 

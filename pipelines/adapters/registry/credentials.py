@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from pipelines.adapters.processes import ended
 from pipelines.adapters.registry.failures import printable
 from pipelines.adapters.registry.settings import HUB, Login
 from pipelines.ports import RegistryFault
@@ -120,7 +121,7 @@ class AuthFiles:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # what it started holds its pipes too
-            await process.wait()
+            await ended(process)
         return process.returncode or 0, out
 
 

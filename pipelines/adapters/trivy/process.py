@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.adapters.processes import ended
 from pipelines.ports import NoVerdict
 
 _TAIL = 2000
@@ -82,7 +83,7 @@ async def _process(command: Sequence[str], folder: str, environment: Mapping[str
 async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+    await ended(process)
 
 
 async def _whole(stream: asyncio.StreamReader, limit: int) -> bytes:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
+import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -134,16 +137,20 @@ async def _run(plugin: Exec) -> Identity:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            process_group=0,
         )
     except OSError as fault:
         raise Unreachable(f"the kubeconfig's credential plug-in {name} cannot be started: {fault.strerror}", hint) from None
     try:
         async with asyncio.timeout(_EXEC_TIMEOUT):
             out, err = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise Unreachable(f"the kubeconfig's credential plug-in {name} did not end within {_EXEC_TIMEOUT} s", hint) from None
+    except (TimeoutError, asyncio.CancelledError) as why:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started holds its pipes, too
+        await process.communicate()  # asyncio does not tell of its end while something is left in them
+        if isinstance(why, TimeoutError):
+            raise Unreachable(f"the kubeconfig's credential plug-in {name} did not end within {_EXEC_TIMEOUT} s", hint) from None
+        raise
     if process.returncode:
         said = err.decode(errors="replace").strip().splitlines()
         raise Unreachable(f"the kubeconfig's credential plug-in {name} failed: {said[-1] if said else f'exit {process.returncode}'}", hint)

@@ -17,7 +17,7 @@ from reconciler.ports import Glance, Unreachable, whole
 
 PAGE = 50
 """Objects in one answer: while it is parsed nothing else runs, and what is kept of it lies among what is not, which holds on to memory."""
-MANY, LARGER = 1_000, 500
+MANY, LARGER = 1_000, 250
 """After so many of a kind come larger pages: each has a server look through all that it has of the kind."""
 _RESTARTS = 5
 
