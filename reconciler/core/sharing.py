@@ -14,7 +14,7 @@ def grafted(new: Any, old: Any) -> Any:
         return new
     if type(new) is dict:
         parts: Any = {key: grafted(part, old[key]) if key in old else part for key, part in new.items()}
-        return old if len(parts) == len(old) and all(part is old.get(key) for key, part in parts.items()) else parts
+        return old if parts.keys() == old.keys() and all(part is old[key] for key, part in parts.items()) else parts
     if type(new) is list:
         parts = [grafted(part, old[at]) if at < len(old) else part for at, part in enumerate(new)]
         return old if len(parts) == len(old) and all(map(is_, parts, old)) else parts

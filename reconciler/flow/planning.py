@@ -74,6 +74,7 @@ class _Sight:
         self._desired: dict[ObjectId, Manifest] = {}
         self._settled: set[ObjectId] = set()
         self._equality, self._telling = equality, telling
+        equality.look()
         self._share, self._outline = Sharing(), Outlines()
 
     def desired_of(self, manifest: Manifest, live: Observed | None) -> Manifest:
@@ -95,10 +96,15 @@ class _Sight:
         rendered = self._rendered.get(observed.id)
         if rendered is None:
             return observed
-        manifest = self._desired[observed.id] = handed_over(rendered, observed)
-        if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
+        manifest = handed_over(rendered, observed)
+        if manifest is rendered:
+            self._desired.pop(observed.id, None)
+        else:
+            self._desired[observed.id] = manifest
+        if not self._equality.is_alike(manifest, observed) and differ((manifest,), {observed.id: observed}, self._equality.is_equal):
             self._settled.discard(observed.id)
             return replace(observed, body=self._share(observed.body))
+        self._equality.alike(manifest, observed)
         self._settled.add(observed.id)
         return observed if rendered.owner in self._telling else self._outline(observed, manifest)
 

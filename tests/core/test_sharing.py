@@ -2,7 +2,7 @@
 
 import copy
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.core.sharing import Sharing, grafted
@@ -51,6 +51,7 @@ def in_any_order(value):
 
 
 @given(JSON, JSON)
+@example({"": None}, {"0": None})
 def test_what_is_grafted_onto_an_older_value_is_what_it_was(new, old):
     before = copy.deepcopy(new), copy.deepcopy(old)
     assert identical(in_any_order(grafted(new, old)), in_any_order(before[0]))

@@ -1,0 +1,44 @@
+"""What was compared once is not compared again, as long as neither side is another."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.flow.equality import Equality
+from reconciler.model.manifests import Manifest, Observed, Stage, identify
+from reconciler.model.refs import Ref
+
+BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one", "namespace": "web"}}
+WANTED = Manifest(identify(BODY), "v1", BODY, "sha256:a", Ref("Tenant", "web"), Stage.TENANCY, 0)
+LIVE = Observed(identify(BODY), "uid", "7", BODY)
+
+
+@pytest.fixture
+def equality() -> Equality:
+    """After a look that found the two alike."""
+    made = Equality()
+    made.look()
+    made.alike(WANTED, LIVE)
+    made.look()
+    return made
+
+
+def test_what_the_look_before_found_alike_is_known(equality: Equality) -> None:
+    assert equality.is_alike(WANTED, LIVE)
+
+
+def test_another_version_another_object_or_another_wish_is_compared(equality: Equality) -> None:
+    assert not equality.is_alike(WANTED, replace(LIVE, resource_version="8"))
+    assert not equality.is_alike(WANTED, replace(LIVE, uid="another"))
+    assert not equality.is_alike(replace(WANTED, digest="sha256:b"), LIVE)
+
+
+def test_what_a_look_did_not_find_again_is_forgotten(equality: Equality) -> None:
+    equality.look()
+    assert not equality.is_alike(WANTED, LIVE)
+
+
+def test_what_a_dry_run_found_equal_is_worth_keeping_for_as_long_as_somebody_asks() -> None:
+    equality = Equality(["uid 7 sha256:a", "gone 1 sha256:z"])
+    assert equality.is_alike(WANTED, LIVE)
+    assert equality.kept() == {"uid 7 sha256:a"}
