@@ -9,6 +9,9 @@ from collections.abc import Iterable
 
 from reconciler.model.manifests import Manifest, Observed
 
+STALE = 2
+"""Times as many comparisons as there are objects: each write of an object makes one more."""
+
 
 class Equality:
     """A set of "equal after all". Losing it costs dry-runs, nothing else."""
@@ -16,7 +19,6 @@ class Equality:
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._known = set(known)
         self._asked: set[str] = set()
-        self._before: set[int] = set()
         self._alike: set[int] = set()
 
     def is_equal(self, manifest: Manifest, observed: Observed) -> bool:
@@ -33,13 +35,14 @@ class Equality:
         self._known.add(key)
         self._asked.add(key)
 
-    def look(self) -> None:
-        """A look at everything begins. What the one before it found alike is known; what this one does not find again is let go."""
-        self._before, self._alike = self._alike, set()
+    def look(self, objects: int) -> None:
+        """A look at so many objects begins. Once most of what is known of comparisons is of the past, it is let go, and compared anew."""
+        if len(self._alike) > STALE * objects:
+            self._alike.clear()
 
     def is_alike(self, manifest: Manifest, observed: Observed) -> bool:
-        """Whether the look before compared this live version with this desired digest already, and they were alike, or a dry-run said so."""
-        return self.is_equal(manifest, observed) or hash(_key(manifest, observed)) in self._before
+        """Whether this live version was compared with this desired digest already, and they were alike, or a dry-run said so."""
+        return self.is_equal(manifest, observed) or hash(_key(manifest, observed)) in self._alike
 
     def alike(self, manifest: Manifest, observed: Observed) -> None:
         """They are, by comparison."""

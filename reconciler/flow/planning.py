@@ -74,7 +74,7 @@ class _Sight:
         self._desired: dict[ObjectId, Manifest] = {}
         self._settled: set[ObjectId] = set()
         self._equality, self._telling = equality, telling
-        equality.look()
+        equality.look(len(self._rendered))
         self._share, self._outline = Sharing(), Outlines()
 
     def desired_of(self, manifest: Manifest, live: Observed | None) -> Manifest:

@@ -17,13 +17,13 @@ LIVE = Observed(identify(BODY), "uid", "7", BODY)
 def equality() -> Equality:
     """After a look that found the two alike."""
     made = Equality()
-    made.look()
+    made.look(1)
     made.alike(WANTED, LIVE)
-    made.look()
+    made.look(1)
     return made
 
 
-def test_what_the_look_before_found_alike_is_known(equality: Equality) -> None:
+def test_what_was_found_alike_is_known(equality: Equality) -> None:
     assert equality.is_alike(WANTED, LIVE)
 
 
@@ -33,8 +33,10 @@ def test_another_version_another_object_or_another_wish_is_compared(equality: Eq
     assert not equality.is_alike(replace(WANTED, digest="sha256:b"), LIVE)
 
 
-def test_what_a_look_did_not_find_again_is_forgotten(equality: Equality) -> None:
-    equality.look()
+def test_what_is_known_of_the_past_is_let_go_before_it_is_most_of_all(equality: Equality) -> None:
+    for version in range(8, 10):
+        equality.alike(WANTED, replace(LIVE, resource_version=str(version)))
+    equality.look(1)
     assert not equality.is_alike(WANTED, LIVE)
 
 
