@@ -14,7 +14,7 @@ STALE = 2
 
 
 class Equality:
-    """A set of "equal after all". Losing it costs dry-runs, nothing else."""
+    """A set of "equal after all". Losing it costs dry-runs and comparisons, nothing else."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._known = set(known)
