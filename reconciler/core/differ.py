@@ -9,7 +9,7 @@ from reconciler.core.replacements import replacements
 from reconciler.model.manifests import Manifest, ObjectId, Observed
 
 Equal = Callable[[Manifest, Observed], bool]
-"""Whether a dry-run already found this live version equal to this desired digest."""
+"""Whether this live version is known to be equal to this desired digest, so that nobody has to compare them."""
 
 
 def never_equal(_manifest: Manifest, _observed: Observed) -> bool:
@@ -28,4 +28,4 @@ def _is_settled(manifest: Manifest, live: Observed | None, is_equal: Equal) -> b
     fields = fields_of(live.body)
     if fields is None:
         return False
-    return replacements(manifest.body, live.body, fields) == () or is_equal(manifest, live)
+    return is_equal(manifest, live) or replacements(manifest.body, live.body, fields) == ()

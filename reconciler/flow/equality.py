@@ -22,12 +22,12 @@ class Equality:
         self._alike: set[int] = set()
 
     def is_equal(self, manifest: Manifest, observed: Observed) -> bool:
-        """Whether this live version was found equal to this desired digest."""
+        """Whether this live version was found equal to this desired digest, by a dry-run or, in this process, by comparison."""
         key = _key(manifest, observed)
         if key in self._known:
             self._asked.add(key)
             return True
-        return False
+        return hash(key) in self._alike
 
     def remember(self, manifest: Manifest, observed: Observed) -> None:
         """A dry-run changed nothing."""
@@ -40,12 +40,8 @@ class Equality:
         if len(self._alike) > STALE * objects:
             self._alike.clear()
 
-    def is_alike(self, manifest: Manifest, observed: Observed) -> bool:
-        """Whether this live version was compared with this desired digest already, and they were alike, or a dry-run said so."""
-        return self.is_equal(manifest, observed) or hash(_key(manifest, observed)) in self._alike
-
     def alike(self, manifest: Manifest, observed: Observed) -> None:
-        """They are, by comparison."""
+        """Comparison found them equal."""
         self._alike.add(hash(_key(manifest, observed)))  # the texts of forty thousand objects are seven megabytes
 
     def kept(self) -> frozenset[str]:

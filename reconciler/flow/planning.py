@@ -101,7 +101,7 @@ class _Sight:
             self._desired.pop(observed.id, None)
         else:
             self._desired[observed.id] = manifest
-        if not self._equality.is_alike(manifest, observed) and differ((manifest,), {observed.id: observed}, self._equality.is_equal):
+        if differ((manifest,), {observed.id: observed}, self._equality.is_equal):
             self._settled.discard(observed.id)
             return replace(observed, body=self._share(observed.body))
         self._equality.alike(manifest, observed)

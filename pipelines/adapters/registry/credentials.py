@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import os
 import re
-import signal
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from pipelines.adapters.processes import ended
+from pipelines.adapters.processes import ended, kill
 from pipelines.adapters.registry.failures import printable
 from pipelines.adapters.registry.settings import HUB, Login
 from pipelines.ports import RegistryFault
@@ -119,8 +116,7 @@ class AuthFiles:
         except TimeoutError:
             raise RegistryFault(f"{program} did not answer within {self._patience:g} s", f"run it by hand; {file} names it") from None
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it started holds its pipes too
+            kill(process.pid)  # what it started holds its pipes too
             await ended(process)
         return process.returncode or 0, out
 

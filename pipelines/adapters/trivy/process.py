@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import resource
-import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.adapters.processes import ended
+from pipelines.adapters.processes import ended, kill
 from pipelines.ports import NoVerdict
 
 _TAIL = 2000
@@ -81,8 +79,7 @@ async def _process(command: Sequence[str], folder: str, environment: Mapping[str
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    kill(process.pid)
     await ended(process)
 
 
