@@ -31,7 +31,10 @@ LARGE = 256 << 20
 
 
 class Buildah:
-    """The port `Builder` by buildah. Any number of builds at once, in any number of processes, over one storage."""
+    """The port `Builder` by buildah. Any number of builds at once, in any number of processes, over one storage.
+
+    What a step prints in its last moment can be missing from a log: with chroot isolation buildah does not wait for its own relays to pass it on.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

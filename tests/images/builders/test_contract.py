@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.model.oci import Pinned, Repository
 from pipelines.ports import BuildFailed, Order, Secret
-from tests.images.builders.base import PASSWORD, USER, Base
+from tests.images.builders.base import HEARD, PASSWORD, USER, Base
 from tests.images.builders.bench import DATE, Bench, read
 from tests.images.builders.known import KNOWN
 
@@ -168,7 +168,8 @@ async def test_a_secret_that_a_step_prints_is_in_no_log_and_no_message(bench: Be
     secret.write_text(value)
     with pytest.raises(BuildFailed) as failed:
         await bench.build(
-            "RUN --mount=type=secret,id=token echo it is $(cat /run/secrets/token) && echo so it is $(cat /run/secrets/token) >&2 && exit 3\n",
+            "RUN --mount=type=secret,id=token echo it is $(cat /run/secrets/token) && echo so it is $(cat /run/secrets/token) >&2"
+            f" && {HEARD} && exit 3\n",
             secrets=(Secret("token", secret),),
         )
     assert "so it is" in failed.value.log
@@ -226,7 +227,7 @@ async def test_an_image_from_scratch_has_its_own_files_alone(bench: Bench):
 
 
 async def test_a_parent_that_no_registry_has_comes_from_a_folder(bench: Bench):
-    order = bench.order("RUN echo new >/etc/new && cat /etc/keep\n")
+    order = bench.order(f"RUN echo new >/etc/new && cat /etc/keep && {HEARD}\n")
     absent = replace(bench.base.pinned, repository=Repository(bench.base.registry, "absent"))
     text = order.dockerfile.replace(str(bench.base.pinned), str(absent))
     odd = bench.folder / ".Cache_-_of Ana_" / "layout_"
@@ -249,7 +250,9 @@ async def test_builds_beside_one_another_have_logs_of_their_own(bench: Bench):
         into = bench.folder / name
         into.mkdir()
         await bench.builder.build(
-            bench.order(f"RUN : {bench.unlike} && echo this is {name} && sleep 0.3 && echo end of {name}\n"), into, logs[name].append
+            bench.order(f"RUN : {bench.unlike} && echo this is {name} && sleep 0.3 && echo end of {name} && {HEARD}\n"),
+            into,
+            logs[name].append,
         )
 
     await asyncio.gather(one("apple"), one("pear"))
@@ -261,7 +264,7 @@ async def test_builds_beside_one_another_have_logs_of_their_own(bench: Bench):
 
 async def test_a_failing_step_says_which_and_the_end_of_what_it_printed(bench: Bench):
     with pytest.raises(BuildFailed) as failed:
-        await bench.build("RUN true\nRUN echo first; echo the reason >&2; exit 7\n")
+        await bench.build(f"RUN true\nRUN echo first; echo the reason >&2; {HEARD}; exit 7\n")
     assert "exit 7" in str(failed.value)
     assert "7" in str(failed.value)
     assert "the reason" in failed.value.log
@@ -309,7 +312,7 @@ async def test_cancelling_ends_the_step_that_runs_and_the_builder_still_works(be
 async def test_a_command_runs_in_an_image_as_its_user_without_network(bench: Bench):
     layout = bench.base.layout
     log: list[str] = []
-    await bench.builder.run(layout, ("sh", "-c", "echo $FROM_BASE; ifconfig -a"), log.append)
+    await bench.builder.run(layout, ("sh", "-c", f"echo $FROM_BASE; ifconfig -a; {HEARD}"), log.append)
     assert "yes" in log
     assert {line.split()[0] for line in log if "Link encap" in line} == {"lo"}
 
@@ -322,7 +325,7 @@ async def test_a_command_runs_in_an_image_whatever_its_folder_is_called(bench: B
 
 async def test_a_command_that_fails_says_so(bench: Bench):
     with pytest.raises(BuildFailed, match="4") as failed:
-        await bench.builder.run(bench.base.layout, ("sh", "-c", "echo not good >&2; exit 4"), bench.log.append)
+        await bench.builder.run(bench.base.layout, ("sh", "-c", f"echo not good >&2; {HEARD}; exit 4"), bench.log.append)
     assert "not good" in failed.value.log
 
 
