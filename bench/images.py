@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from bench import pace
-from bench.processes import Cost, Failed, fleet
+from bench import by_hand
+from bench.processes import Cost, fleet
 from bench.table import Line
 from pipelines.core.key import key
 from pipelines.model.recipe import File, FromRegistry, Recipe
@@ -74,43 +73,66 @@ def lines(names: tuple[str, ...], runs: int, say: Callable[[str], None]) -> Iter
     """The lines that were asked for."""
     if "images-keys" in names:
         yield keys()
-    if set(names) & {"images-offline", "images-online", "images-hierarchy", "images-retag"}:
+    if "images-hierarchy" in names:
+        yield hierarchy(runs, say)
+    if set(names) & {"images-offline", "images-online", "images-retag"}:
         with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder, place(Path(folder)) as (root, env, host):
-            yield from hierarchy(names, root, env, host, runs, say)
+            yield from unchanged(names, root, env, host, max(3, runs))
+            if "images-retag" in names:
+                yield retagged(host)
     if "images-layer" in names:
         yield packed()
 
 
-def hierarchy(names: tuple[str, ...], root: Path, env: dict[str, str], host: str, runs: int, say: Callable[[str], None]) -> Iterator[Line]:
-    if "images-retag" in names:
-        yield retagged(host)
-    say("nine images from nothing, by hand and by fleet")
-    whole = measured(root, env, "images", "build")
-    if "images-hierarchy" in names:
-        (hand, speed), alone = by_hand(root, host), one_by_one()
+def hierarchy(runs: int, say: Callable[[str], None]) -> Line:
+    """Everything from nothing, by fleet and by hand, the one directly after the other, each time in a registry of its own."""
+    ours, judged, bare = [], [], []
+    for number in range(runs):
+        say(f"nine images from nothing, by fleet and by hand ({number + 1} of {runs})")
+        with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder, place(Path(folder)) as (root, env, host):
+            cost = measured(root, env, "images", "build")
+            ours.append((cost.wall, cost.speed))
+            judged.append(by_hand.built(root, host, by_hand.judged(Path(env["FLEET_TRIVY_DATABASE"]))))
+            bare.append(by_hand.built(root, host))
+    return Line(
+        "images-hierarchy", f"{IMAGES} small images from nothing by buildah, judged and published", _ratio(ours, judged), "x", 1.1,
+        f"{_wall(ours):.1f} s; buildah, push and Trivy by hand {_wall(judged):.1f} s;"
+        f" buildah and push alone {_wall(bare):.1f} s, {_ratio(ours, bare):.2f} x",
+    )  # fmt: skip
+
+
+def _ratio(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -> float:
+    """The median, at the speed that the machine had."""
+    return median(mine * fast / (other * slow) for (mine, fast), (other, slow) in zip(ours, theirs, strict=True))
+
+
+def _wall(runs: list[tuple[float, float]]) -> float:
+    return median(wall for wall, _ in runs)
+
+
+def unchanged(names: tuple[str, ...], root: Path, env: dict[str, str], host: str, runs: int) -> Iterator[Line]:
+    """Nothing to do."""
+    measured(root, env, "images", "build")
+    if "images-offline" in names:
+        costs = [measured(root, env, "images", "plan") for _ in range(runs)]
+        what = f"fleet images plan: nothing to do for {IMAGES} images, offline"
+        yield Line("images-offline", what, median(cost.wall for cost in costs), "s", 0.15, spread(costs))
+    if "images-online" in names:
+        pairs = [(by_hand.asked(root, host), measured(root, env, "images", "build")) for _ in range(runs)]
+        bare, wall = median(bare for bare, _ in pairs), median(cost.wall for _, cost in pairs)
         yield Line(
-            "images-hierarchy", f"{IMAGES} small images from nothing by buildah, judged and published", whole.wall * whole.speed / (hand * speed), "x", 1.3,
-            f"{whole.wall:.1f} s; the same steps by `buildah build` and `buildah push` {hand:.1f} s; one at a time (--jobs 1) {alone:.1f} s",
+            "images-online", f"fleet images build: nothing to do for {IMAGES} images, registry on loopback", wall / bare, "x", 1.0,
+            f"{wall:.2f} s, {spread([cost for _, cost in pairs])}; a program that only asks for each by httpx {bare:.2f} s",
         )  # fmt: skip
-    for name, what, arguments in (
-        ("images-offline", f"fleet images plan: nothing to do for {IMAGES} images, offline", ("images", "plan")),
-        ("images-online", f"fleet images build: nothing to do for {IMAGES} images, registry on loopback", ("images", "build")),
-    ):
-        if name in names:
-            costs = [measured(root, env, *arguments) for _ in range(max(3, runs))]
-            wall, cpu = median(cost.wall for cost in costs), median(cost.cpu for cost in costs)
-            yield Line(name, what, wall, "s", 0.15, f"fastest {min(cost.wall for cost in costs):.2f} s, {cpu:.2f} s CPU")
+
+
+def spread(costs: list[Cost]) -> str:
+    return f"fastest {min(cost.wall for cost in costs):.2f} s, {median(cost.cpu for cost in costs):.2f} s CPU"
 
 
 def measured(root: Path, env: dict[str, str], *arguments: str) -> Cost:
     with variables(env):
         return fleet(root, *arguments)
-
-
-def one_by_one() -> float:
-    """Seconds of the same from nothing again, one image at a time."""
-    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder, place(Path(folder)) as (root, env, _):
-        return measured(root, env, "images", "build", "--jobs", "1").wall
 
 
 @contextmanager
@@ -122,51 +144,6 @@ def variables(env: dict[str, str]) -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-
-
-def by_hand(root: Path, host: str) -> tuple[float, float]:
-    """Seconds, and the machine's speed meanwhile, of the same Dockerfiles by buildah alone, each pushed and the next one started from what was pushed."""
-    storage = tempfile.mkdtemp(prefix="fleet-bench-buildah-")
-    options = ["buildah", "--root", f"{storage}/root", "--runroot", f"{storage}/run"]
-    began = time.monotonic()
-    try:
-        for folder in sorted((root / "images").iterdir(), key=lambda one: ("rmt".index(one.name[0]), one.name)):
-            text = (folder / "Dockerfile").read_text()
-            parent = text.partition("\n")[0].removeprefix("FROM ")
-            if "/" not in parent:
-                text = text.replace(f"FROM {parent}", f"FROM {host}/hand/{parent}:1", 1)
-            with tempfile.NamedTemporaryFile("w", suffix=".Dockerfile") as file:
-                file.write(text)
-                file.flush()
-                tag = f"{host}/hand/{folder.name}:1"
-                run(
-                    [
-                        *options,
-                        "build",
-                        "-q",
-                        "--isolation",
-                        "chroot",
-                        "--layers=false",
-                        "--tls-verify=false",
-                        "-f",
-                        file.name,
-                        "-t",
-                        tag,
-                        str(folder),
-                    ]
-                )
-            run([*options, "push", "-q", "--tls-verify=false", tag])
-        ended = time.monotonic()
-        return ended - began, pace.speed(began, ended)
-    finally:
-        subprocess.run([*options, "rm", "-a"], capture_output=True, check=False)
-        shutil.rmtree(storage, ignore_errors=True)
-
-
-def run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Failed(f"{' '.join(command)}: {done.stderr[-1000:]}")
 
 
 def keys(images: int = 1_000) -> Line:

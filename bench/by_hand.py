@@ -1,0 +1,79 @@
+"""What somebody without fleet would run for the same images: buildah, Trivy, and a program that asks a registry for each."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from bench import pace
+from bench.processes import Failed, run
+from tests.engines import trivy
+
+OFFLINE = ("--quiet", "--skip-db-update", "--skip-java-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry")
+ASK = """
+import asyncio, sys, httpx
+
+async def main():
+    async with httpx.AsyncClient() as client:
+        asked = [client.head(url, headers={"Accept": "application/vnd.oci.image.manifest.v1+json"}) for url in sys.argv[1:]]
+        for answer in await asyncio.gather(*asked):
+            answer.raise_for_status()
+
+asyncio.run(main())
+"""
+
+
+def asked(root: Path, host: str) -> float:
+    """Seconds of a program that asks the registry for the image of each lock entry, all at once, and does nothing else."""
+    images = yaml.safe_load((root / "fleet.lock").read_text())["images"]
+    urls = [f"http://{host}/v2/shop/{name}/manifests/{image['current']}" for name, image in images.items()]
+    return run((sys.executable, "-c", ASK, *urls), root).wall
+
+
+def built(root: Path, host: str, then: Callable[[str], None] = lambda _: None) -> tuple[float, float]:
+    """Seconds, and the machine's speed meanwhile, of the same Dockerfiles by buildah, each pushed and the next started from what was pushed."""
+    storage = tempfile.mkdtemp(prefix="fleet-bench-buildah-")
+    options = ("buildah", "--root", f"{storage}/root", "--runroot", f"{storage}/run")
+    began = time.monotonic()
+    try:
+        for folder in sorted((root / "images").iterdir(), key=lambda one: ("rmt".index(one.name[0]), one.name)):
+            text, tag = (folder / "Dockerfile").read_text(), f"{host}/hand/{folder.name}:1"
+            parent = text.partition("\n")[0].removeprefix("FROM ")
+            if "/" not in parent:
+                text = text.replace(f"FROM {parent}", f"FROM {host}/hand/{parent}:1", 1)
+            with tempfile.NamedTemporaryFile("w", suffix=".Dockerfile") as file:
+                file.write(text)
+                file.flush()
+                how = ("--isolation", "chroot", "--layers=false", "--tls-verify=false", "-f", file.name, "-t", tag)
+                _run(*options, "build", "-q", *how, str(folder))
+            _run(*options, "push", "-q", "--tls-verify=false", tag)
+            then(tag)
+        ended = time.monotonic()
+        return ended - began, pace.speed(began, ended)
+    finally:
+        subprocess.run([*options, "rm", "-a"], capture_output=True, check=False)
+        shutil.rmtree(storage, ignore_errors=True)
+
+
+def judged(cache: Path) -> Callable[[str], None]:
+    """Trivy over an image that was pushed, with a database that lies in a folder: what is in it, then what of that is vulnerable."""
+    program, how = str(trivy.find()), (*OFFLINE, "--cache-dir", str(cache), "--cache-backend", "memory")
+
+    def judge(tag: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            sbom = f"{folder}/sbom.cdx.json"
+            _run(program, "image", *how, "--format", "cyclonedx", "--output", sbom, tag)
+            _run(program, "sbom", *how, "--format", "json", "--output", f"{folder}/report.json", sbom)
+
+    return judge
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}: {done.stderr[-1000:]}")
