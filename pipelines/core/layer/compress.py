@@ -1,7 +1,7 @@
 """Layers as registries have them: reads gzip, zstd and plain tars; writes gzip of one kind only.
 
-Pinned are level, window, memory and strategy of deflate and every byte of the gzip header (RFC 1952), so the same zlib gives the same digest.
-All zlib from 1.2.5 to 1.3 deflate alike; replacements such as zlib-ng do not. What is promised is the diff_id, of the uncompressed layer.
+Pinned are the library (ISA-L, "igzip"), its level, the size of what it is given at a time and every byte of the gzip header (RFC 1952), so the same
+version gives the same digest. What is promised is the diff_id, of the uncompressed layer.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from pipelines.core.layer.entries import LayerRefused
 from pipelines.core.layer.tar import CHUNK, Readable
 from pipelines.core.layer.write import Writable
 
-LEVEL = 4
-"""Twice as fast as zlib's own choice of 6 and 2.6 % larger, on the files of a Debian system."""
+LEVEL = 2
+"""Eight times as fast as zlib's 4, and 3 % (CUDA libraries) to 10 % (a Debian system) larger. The same bytes on every x86_64 since SSE4.2, as 3 is not."""
+GIVEN = 1 << 20
+"""Bytes at a time: what comes out hangs on it."""
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -26,7 +28,8 @@ class Gzip:
 
     def __init__(self, out: Writable) -> None:
         self._out = out
-        self._deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, 8, zlib.Z_DEFAULT_STRATEGY)
+        self._deflate = isal().compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._waiting = bytearray()
         self._crc = 0
         self._size = 0
         out.write(HEADER)
@@ -34,14 +37,22 @@ class Gzip:
     def write(self, data: bytes, /) -> object:
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
-        return self._out.write(self._deflate.compress(data))
+        self._waiting += data
+        while len(self._waiting) >= GIVEN:
+            self._out.write(self._deflate.compress(self._waiting[:GIVEN]))
+            del self._waiting[:GIVEN]
+        return None
 
     def close(self) -> None:
-        self._out.write(self._deflate.flush() + self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little"))
+        rest = self._deflate.compress(self._waiting) + self._deflate.flush()
+        self._out.write(rest + self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little"))
 
 
 class Plain:
-    """The uncompressed bytes of a layer; how it is compressed is seen from its first bytes, since media types lie."""
+    """The uncompressed bytes of a layer; how it is compressed is seen from its first bytes, since media types lie.
+
+    By zlib, which hostile bytes have been tried on the longest.
+    """
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
@@ -87,6 +98,15 @@ class Plain:
         except Exception as error:
             raise LayerRefused(f"a compressed layer is damaged: {error}") from error
         return found
+
+
+def isal() -> Any:
+    """ISA-L in the shape of zlib."""
+    try:
+        from isal import isal_zlib as library
+    except ImportError:
+        raise LayerRefused("there is nothing to compress layers with", "install fleetwright[build], which brings ISA-L for it") from None
+    return library
 
 
 def zstandard() -> Any:

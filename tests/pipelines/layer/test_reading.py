@@ -2,15 +2,19 @@
 
 import gzip
 import io
+import itertools
+import random
 import subprocess
 import tarfile
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from isal import isal_zlib
 
 from pipelines.core.layer.compress import Gzip, Plain
 from pipelines.core.layer.entries import LayerRefused
@@ -83,11 +87,14 @@ def test_a_sparse_file_is_refused():
         index(io.BytesIO(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)))
 
 
-def pressed(body: bytes) -> bytes:
-    out = io.BytesIO()
+def pressed(body: bytes, sizes: Iterable[int] = itertools.repeat(1000)) -> bytes:
+    """Compressed by writes of these sizes."""
+    out, source = io.BytesIO(), io.BytesIO(body)
     compressor = Gzip(out)
-    for at in range(0, len(body), 1000):
-        compressor.write(body[at : at + 1000])
+    for size in sizes:
+        if not (chunk := source.read(size)):
+            break
+        compressor.write(chunk)
     compressor.close()
     return out.getvalue()
 
@@ -121,8 +128,16 @@ def test_the_compressor_writes_the_pinned_bytes():
     body = tar(SAMPLE)
     assert gzip.decompress(pressed(body)) == body
     assert pressed(b"") == bytes.fromhex("1f8b08000000000000ff0300000000000000 0000".replace(" ", ""))
-    raw = zlib.compressobj(4, zlib.DEFLATED, -15, 8, 0)
+    raw = isal_zlib.compressobj(2, zlib.DEFLATED, -15)
     assert pressed(body)[10:-8] == raw.compress(body) + raw.flush()
+
+
+@given(st.integers(0, 1 << 32), st.lists(st.integers(1, 3 << 20), min_size=1))
+@settings(max_examples=30, deadline=None)
+def test_the_compressor_writes_the_same_whatever_it_is_given_at_a_time(seed: int, sizes: list[int]):
+    body = random.Random(seed).randbytes(5000) * 500
+    assert pressed(body, itertools.cycle(sizes)) == pressed(body)
+    assert gzip.decompress(pressed(body)) == body
 
 
 def test_an_index_survives_being_stored():
