@@ -98,7 +98,15 @@ def trivy(root: Path, repository: str = "") -> Trivy:
         raise Refusal(str(gone), gone.fix, Exit.USAGE) from None
     network = {name: os.environ[name] for name in NETWORK if name in os.environ}
     return Trivy(
-        Settings(program, database_folder(root), now, max_age=oldest(os.environ), repository=repository, network=network),
+        Settings(
+            program,
+            database_folder(root),
+            now,
+            learned=root / "learned",
+            max_age=oldest(os.environ),
+            repository=repository,
+            network=network,
+        ),
     )
 
 

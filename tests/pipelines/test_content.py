@@ -40,12 +40,25 @@ async def test_the_highest_layer_that_says_something_decides(name: str, tmp_path
     assert await layouts.read(await image(layouts, tmp_path, layers), FILE) == found
 
 
-async def test_a_layer_that_has_not_what_its_index_says_is_no_answer(tmp_path: Path) -> None:
-    layouts = Layouts(Store(tmp_path / "store"), MemoryRegistry())
-    made = await image(layouts, tmp_path, [BELOW])
-    other = await image(layouts, tmp_path, [{"etc/x": b"x\n"}])
+def spoil(layouts: Layouts, made: Image, other: Image) -> None:
+    """Puts the lowest layer of another image in the place of this one's."""
     blob = layouts.store.path(made.manifest.layers[0].digest)
     blob.chmod(0o644)
     blob.write_bytes(layouts.store.path(other.manifest.layers[0].digest).read_bytes())
+
+
+async def test_a_layer_that_has_not_what_its_index_says_is_no_answer(tmp_path: Path) -> None:
+    layouts = Layouts(Store(tmp_path / "store"), MemoryRegistry())
+    made = await image(layouts, tmp_path, [BELOW])
+    spoil(layouts, made, await image(layouts, tmp_path, [{"etc/y": b"y\n"}]))
     with pytest.raises(BuildFailed, match="not in the layer"):
-        await layouts.read(made, FILE)
+        await layouts.read(made, "etc/x")
+
+
+async def test_a_layer_is_not_read_for_what_was_read_once_or_is_always_asked_for(tmp_path: Path) -> None:
+    layouts = Layouts(Store(tmp_path / "store"), MemoryRegistry())
+    made = await image(layouts, tmp_path, [BELOW])
+    assert await layouts.read(made, "etc/x") == b"x\n"
+    layouts.store.path(made.manifest.layers[0].digest).unlink()
+    assert await layouts.read(made, "etc/x") == b"x\n"
+    assert await layouts.read(made, FILE) == b"below\n"

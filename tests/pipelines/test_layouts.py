@@ -146,6 +146,18 @@ async def test_a_parent_that_is_gone_or_for_another_machine_is_a_fault(tmp_path:
         await layouts.parent(arm, "linux/amd64")
 
 
+async def test_an_image_whose_layers_are_not_what_it_says_of_them_is_not_laid_out(tmp_path: Path):
+    """A scanner that believes a false diff_id would take one layer for another."""
+    registry = MemoryRegistry()
+    layouts = Layouts(Store(tmp_path / "cache"), registry)
+    claimed = digest_of(b"something else")
+    false = await layouts.parent(await pushed(registry, tar(LOWER), ImageConfig("amd64", "linux", (claimed,))), "linux/amd64")
+    for _ in range(2):
+        with pytest.raises(BuildFailed, match=f"is {digest_of(tar(LOWER))}, and not {claimed} as the image says"):
+            await layouts.write(false, BASE, tmp_path / "layout")
+    assert not (tmp_path / "layout").exists()
+
+
 class Lying(MemoryRegistry):
     async def blob(self, repository: Repository, descriptor: Descriptor) -> AsyncIterator[bytes]:
         yield b"something else"

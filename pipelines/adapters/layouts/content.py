@@ -1,4 +1,4 @@
-"""Content: one file of an image, out of the layer that has it and no other."""
+"""Content: one file of an image, out of the layer that has it and no other. What was read once is a blob of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pipelines.core.layer.index import Delta
 from pipelines.core.layer.tar import Tar
 from pipelines.model.oci import Descriptor
 
+FILE = "application/octet-stream"
 LARGEST = 64 << 20
 """Bytes of a file that is read whole."""
 
@@ -37,11 +38,15 @@ def _hides(delta: Delta, path: str) -> bool:
 def _read(store: Store, layer: Descriptor, path: str, entry: Entry) -> bytes:
     if entry.size > LARGEST:
         raise LayerRefused(f"{shown(path)} has {entry.size} bytes, more than {LARGEST >> 20} MiB")
+    alone = Descriptor(FILE, f"sha256:{entry.digest.hex()}", entry.size)
+    if store.has(alone):
+        return store.path(alone.digest).read_bytes()
     with store.path(layer.digest).open("rb") as file:
         tar = Tar(Plain(file))
         for member in tar:
             if normal(member.name) == path:
                 data = b"".join(tar.content())
                 if sha256(data).digest() == entry.digest:
+                    store.put(data, FILE)
                     return data
     raise LayerRefused(f"{shown(path)} is in the index of a layer, and not in the layer")

@@ -90,9 +90,12 @@ class Layouts:
         return self._kept(await in_thread(work))
 
     async def write(self, image: Image, repository: Repository | None, into: PurePath) -> Descriptor:
-        """Write an image as a layout folder, in place of what is at `into`; what `repository` alone has of it is fetched. Its descriptor."""
+        """Write an image as a layout folder, in place of what is at `into`; what `repository` alone has of it is fetched. Its descriptor.
+
+        Raises BuildFailed where a layer is not what the image says, RegistryFault.
+        """
         await self._have(repository, image.manifest.layers)
-        return await asyncio.to_thread(self._write, image, Path(into))
+        return await in_thread(lambda _: self._write(image, Path(into)))
 
     async def read(self, image: Image, path: str) -> bytes | None:
         """A file of an image by its path from the root, without links; None where none is. The blobs of its layers must be here.
@@ -130,6 +133,7 @@ class Layouts:
         return image
 
     def _write(self, image: Image, into: Path) -> Descriptor:
+        self._indexes.must_be_true(image)
         found = documents(image)
         manifest = self.store.add(found.manifest)
         blobs = (manifest, self.store.add(found.config), *image.manifest.layers)

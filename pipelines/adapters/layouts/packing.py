@@ -8,12 +8,14 @@ from pathlib import Path
 from threading import Event
 from typing import IO, TypeVar
 
+from pipelines.adapters.layouts.content import FILE, LARGEST
 from pipelines.adapters.layouts.indexes import Indexes
 from pipelines.adapters.layouts.store import Store
 from pipelines.core.config import NewLayer
+from pipelines.core.dpkg import STATUS
 from pipelines.core.layer.change import Layer, appended, canonical
 from pipelines.core.layer.compress import Gzip
-from pipelines.core.layer.entries import LayerRefused
+from pipelines.core.layer.entries import Kind, LayerRefused
 from pipelines.core.layer.index import index
 from pipelines.core.layer.tree import Tree
 from pipelines.core.layer.write import Hashing, Seekable, written
@@ -68,7 +70,18 @@ def pack(store: Store, changes: Path, tree: Tree, source_date: int, split: tuple
     with changes.open("rb") as file:
         raw = Stoppable(file, stop)
         layers = canonical(index(raw), tree, source_date, split)
-        return tuple(stored(store, layer, raw, stop) for layer in layers)
+        made = tuple(stored(store, layer, raw, stop) for layer in layers)
+        for layer in layers:
+            kept(store, layer, raw)
+        return made
+
+
+def kept(store: Store, layer: Layer, raw: Seekable) -> None:
+    """Files that are asked for next become blobs of their own: inside a layer they are found by inflating it, gigabytes for a framework."""
+    for item in layer.items:
+        if item.path == STATUS and item.entry.kind is Kind.FILE and not item.twin and item.entry.size <= LARGEST:
+            raw.seek(item.offset)
+            store.put(raw.read(item.entry.size), FILE)
 
 
 def stored(store: Store, layer: Layer, raw: Seekable, stop: Event) -> NewLayer:
@@ -79,5 +92,5 @@ def stored(store: Store, layer: Layer, raw: Seekable, stop: Event) -> NewLayer:
         plain = written(layer, raw, gzip)
         gzip.close()
         store.keep(file, compressed.digest)
-    Indexes(store).keep(compressed.digest, appended(layer))
+    Indexes(store).keep(compressed.digest, appended(layer), plain.diff_id)
     return NewLayer(Descriptor(LAYER_GZIP, compressed.digest, compressed.size), plain.diff_id)

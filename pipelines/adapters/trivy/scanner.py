@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 
 from pipelines.adapters.trivy import answer, database, process, program
+from pipelines.adapters.trivy.learned import Learned
 from pipelines.adapters.trivy.process import Done, Limits
 from pipelines.ports import ScanReport
 
@@ -46,6 +47,8 @@ class Settings:
     now: Now
     sha256: str = program.SHA256
     """Another version is another hash, and whoever writes that down has looked at it."""
+    learned: Path | None = None
+    """Folder for what it learned of layers; without one it reads all layers of every image."""
     max_age: timedelta = timedelta(hours=24)
     """Of the database, since it was made."""
     seconds: float = 1800.0
@@ -69,7 +72,10 @@ class Trivy:
     async def inventory(self, layout: PurePath) -> bytes:
         """CycloneDX JSON of what is in an image."""
         await self._check_program()
-        return answer.inventory(await self._run(("image", *_OFFLINE, "--format", "cyclonedx", *_layout(layout))))
+        arguments = ("image", *_OFFLINE, "--format", "cyclonedx", *_layout(layout))
+        if self._settings.learned is None:
+            return answer.inventory(await self._run(arguments))
+        return await self._remembered(arguments, layout, Learned(self._settings.learned, self._settings.sha256))
 
     async def scan(self, layout: PurePath) -> ScanReport:
         """Every vulnerability of an image."""
@@ -108,6 +114,20 @@ class Trivy:
         made = self.database()
         done = await self._run((*arguments, "--format", "json", "--exit-code", str(answer.FINDINGS)), files)
         return ScanReport(done.out, answer.scanner(done), made)
+
+    async def _remembered(self, arguments: Sequence[str], layout: PurePath, learned: Learned) -> bytes:
+        """Only layers that it has not seen are read; all of them again, where what is remembered turns out to be of no use."""
+        for may_know in (True, False):
+            with tempfile.TemporaryDirectory(prefix="fleet-trivy-") as scratch:
+                knows = may_know and await asyncio.to_thread(learned.given, layout, Path(scratch))
+                done = await self._execute((*arguments, "--cache-backend", "fs"), Path(scratch), {}, {})
+                if knows and done.status:
+                    await asyncio.to_thread(learned.forget, layout)
+                    continue
+                sbom = answer.inventory(done)
+                await asyncio.to_thread(learned.keep, layout, Path(scratch))
+                return sbom
+        raise AssertionError(layout)
 
     async def _check_program(self) -> None:
         await asyncio.to_thread(program.check, self._settings.path, self._settings.sha256)
