@@ -45,9 +45,11 @@ class Learned:
     def keep(self, layout: PurePath, cache: Path) -> None:
         """Keep what Trivy knows by now, also for what else starts from where this image does. Where that cannot be done nothing is lost but time."""
         names = [*self._names(_layers(Path(layout)))]
+        if not names:
+            return
         with suppress(OSError):
             self._root.mkdir(parents=True, exist_ok=True)
-            for known in (*names[:1], *(one for one in names[1:2] if not one.exists())):
+            for known in (names[0], *(one for one in names[1:2] if not one.exists())):
                 with tempfile.TemporaryDirectory(dir=self._root, prefix=".new-") as scratch:
                     shutil.copyfile(cache / _FILE, whole := Path(scratch) / known.name)
                     whole.replace(known)
