@@ -19,15 +19,13 @@ from pipelines.adapters.buildah.settings import Settings
 from pipelines.adapters.buildah.storage import Storage
 from pipelines.adapters.processes import Finished, enclosed, ran
 from pipelines.core.dated import EPOCH, dated
-from pipelines.core.layer.compress import Plain
+from pipelines.core.layer.compress import GZIP, ZSTD, Plain
 from pipelines.core.layer.entries import LayerRefused
 from pipelines.ports import BuildFailed, Log, Made, Order
 
 CHUNK = 1 << 20
-MANY = 16
-"""Images that are removed from the storage in one call."""
-LARGE = 256 << 20
-"""Bytes that those may have made."""
+OUT = "layout"
+"""Where buildah commits to, in its working directory: a layout folder and not its storage, of which it would have to be copied again, and removed."""
 
 
 class Buildah:
@@ -42,9 +40,6 @@ class Buildah:
         self._storing = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._chores: set[asyncio.Task[Any]] = set()
-        self._left: list[str] = []
-        """Images in the storage that nobody needs any more."""
-        self._size = 0
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
@@ -55,15 +50,11 @@ class Buildah:
             parent, *loaded = await self._loaded(order, work)
             text = order.dockerfile.replace(str(order.parent), parent) if order.parent else order.dockerfile
             (work / "Dockerfile").write_text(dated(text).text)
-            redact = Redactor(secrets)
-            done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))
-            if done.status:
-                raise failed(order.name, Finished(done.status, tuple(map(redact, done.last))), self._settings)
-            image = (work / "image").read_text().strip()
             try:
-                return await self._taken(order, image, work, Path(into))
+                return await self._built(order, work, Path(into), log, Redactor(secrets))
             finally:
-                self._done_with([image, *loaded], Path(into) / "changes.tar")
+                if loaded:
+                    self._later(["rmi", *loaded])
 
     async def run(self, layout: PurePath, command: tuple[str, ...], log: Log) -> None:
         """Run a command in an image, with loopback as its only network. Raises BuildFailed unless it exits with 0."""
@@ -91,7 +82,6 @@ class Buildah:
         for task in [*self._running]:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        self._tidy()
         await asyncio.gather(*self._chores, return_exceptions=True)
         await self._storage.settled()
 
@@ -111,21 +101,9 @@ class Buildah:
         command = enclosed([*self._storage.command(), "--registries-conf", str(work / "registries.conf"), *arguments], network=network)
         return await ran(command, self._settings.variables(), log, work)
 
-    def _done_with(self, images: list[str], made: Path) -> None:
-        """Removed with others, since each call takes a program's start and the storage's lock; at once where they are large."""
-        self._left += images
-        self._storage.owe()
-        self._size += made.stat().st_size if made.exists() else 0
-        if self._size > LARGE or len(self._left) > MANY:
-            self._tidy()
-
-    def _tidy(self) -> None:
-        left, self._left, self._size = self._left, [], 0
-        if left:
-            self._later(["rmi", *left])
-
     def _later(self, *commands: list[str]) -> None:
         """Tidy up beside what comes next; `close` waits for it."""
+        self._storage.owe()
         chore = asyncio.create_task(self._tidied(commands))
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
@@ -155,7 +133,8 @@ class Buildah:
     def _command(self, order: Order, work: Path) -> list[str]:
         limits = {"nofile": (resource.RLIMIT_NOFILE, self._settings.files), "nproc": (resource.RLIMIT_NPROC, self._settings.processes)}
         options = ["build", "--layers=false", "--force-rm", "--pull=false", "--format=oci", "--identity-label=false", *self._policy(work)]
-        options += [*self._isolation(), "--platform", order.platform, "--iidfile", str(work / "image"), "--file", str(work / "Dockerfile")]
+        options += ["--tag", f"oci:{OUT}:new", "--disable-compression"]
+        options += [*self._isolation(), "--platform", order.platform, "--file", str(work / "Dockerfile")]
         options += ["--ignorefile", str(work / "ignored")]  # the context holds what counts; a .dockerignore in it is a file like any other
         for name, (which, most) in limits.items():
             hard = resource.getrlimit(which)[1]
@@ -177,13 +156,13 @@ class Buildah:
         said = await self._told(work, ["pull", "--quiet", *self._policy(work), f"oci:{name}"])
         return said.splitlines()[-1], f"localhost/{name}"
 
-    async def _taken(self, order: Order, image: str, work: Path, into: Path) -> Made:
-        """The new layer and the settings. A push skips layers that the layout has already, so it is given empty files for those below."""
-        blobs = work / "layout" / "blobs" / "sha256"
+    async def _built(self, order: Order, work: Path, into: Path, log: Log, redact: Redactor) -> Made:
+        """The new layer and the settings. buildah skips layers that the layout has already, so it is given empty files for those below."""
+        blobs = work / OUT / "blobs" / "sha256"
         blobs.mkdir(parents=True)
         for digest in order.layers:
             named(blobs, digest).touch()
-        manifest, config = await self._pushed(image, work, blobs)
+        manifest, config = await self._committed(order, work, log, redact)
         if tuple(config["rootfs"]["diff_ids"][:-1]) != order.layers:
             raise BuildFailed(
                 f"{order.name}: the last FROM of its Dockerfile is not {order.parent or 'scratch'}", "let it name the image's parent"
@@ -191,16 +170,18 @@ class Buildah:
         layer = named(blobs, manifest["layers"][-1]["digest"])
         if not layer.stat().st_size:  # it is the same as one of those below, so it was skipped, too
             layer.unlink()
-            manifest, _ = await self._pushed(image, work, blobs)
+            manifest, config = await self._committed(order, work, log, redact)
             layer = named(blobs, manifest["layers"][-1]["digest"])
         await asyncio.to_thread(unpacked, layer, into / "changes.tar")
         return Made(into / "changes.tar", config["config"])
 
-    async def _pushed(self, image: str, work: Path, blobs: Path) -> tuple[Any, Any]:
-        """The manifest and the configuration of an image, once it is in the layout."""
-        layout = f"oci:{work / 'layout'}:new"
-        await self._told(work, ["push", "--quiet", "--compression-level", "0", *self._policy(work), image, layout])
-        index = json.loads((work / "layout" / "index.json").read_bytes())
+    async def _committed(self, order: Order, work: Path, log: Log, redact: Redactor) -> tuple[Any, Any]:
+        """The manifest and the configuration of what was built, once it is in the layout."""
+        done = await self._buildah(work, self._command(order, work), lambda line: log(redact(line)))
+        if done.status:
+            raise failed(order.name, Finished(done.status, tuple(map(redact, done.last))), self._settings)
+        blobs = work / OUT / "blobs" / "sha256"
+        index = json.loads((work / OUT / "index.json").read_bytes())
         manifest = json.loads(named(blobs, index["manifests"][-1]["digest"]).read_bytes())
         return manifest, json.loads(named(blobs, manifest["config"]["digest"]).read_bytes())
 
@@ -217,7 +198,13 @@ def linked(work: Path, layout: PurePath) -> str:
 
 
 def unpacked(blob: Path, into: Path) -> None:
+    """Moved where it is not compressed, which it should not be."""
     into.parent.mkdir(parents=True, exist_ok=True)
+    with blob.open("rb") as file:
+        is_plain = not file.read(4).startswith((GZIP, ZSTD))
+    if is_plain:
+        shutil.move(blob, into)
+        return
     try:
         with blob.open("rb") as file, into.open("wb") as out:
             plain = Plain(file)
