@@ -91,7 +91,7 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
             await closing
         return done
     finally:
-        await equipment.closed(builder, registry)
+        await equipment.closed(builder, registry, store)
 
 
 async def _unless(stop: Stop, together: Together) -> Done:

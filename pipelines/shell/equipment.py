@@ -19,6 +19,7 @@ from reconciler.shell.exits import Exit
 from reconciler.shell.refusal import Refusal
 
 if TYPE_CHECKING:
+    from pipelines.adapters.layouts import Store
     from pipelines.adapters.registry import Logins
     from pipelines.adapters.trivy import Trivy
 
@@ -196,7 +197,7 @@ def github_packages() -> Storeroom:
     return GithubPackages(token, os.environ.get("GITHUB_API_URL") or API)
 
 
-async def closed(*things: Registry | Builder | Storeroom) -> None:
+async def closed(*things: Registry | Builder | Storeroom | Store) -> None:
     """Close what has to be closed; what does not want to is given up after a while."""
     import asyncio  # most of what is told of images asks nobody
 

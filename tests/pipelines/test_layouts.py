@@ -4,8 +4,10 @@ import asyncio
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
+import time
 from collections import namedtuple
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -197,6 +199,16 @@ async def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, mo
     with pytest.raises(module.NoRoom, match="100 MiB are free for images, 257 MiB are needed"):
         await Store(tmp_path).fetch(MemoryRegistry(), BASE, Descriptor(LAYER_GZIP, digest_of(b""), 1 << 20))
     assert not (tmp_path / "blobs").exists()
+
+
+async def test_what_nothing_used_for_a_week_goes(tmp_path: Path):
+    store = Store(tmp_path)
+    old, used, new = (store.put(text) for text in (b"old", b"used", b"new"))
+    for blob in (old, used):
+        os.utime(store.path(blob.digest), (0, time.time() - module.WEEK - 60))
+    assert store.has(used)
+    await store.close()
+    assert [store.has(blob) for blob in (old, used, new)] == [False, True, True]
 
 
 WRITER = """

@@ -24,6 +24,7 @@ from pipelines.core.layer.entries import LayerRefused
 from pipelines.ports import BuildFailed, Log, Made, Order
 
 CHUNK = 1 << 20
+PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 OUT = "layout"
 """Where buildah commits to, in its working directory: a layout folder and not its storage, of which it would have to be copied again, and removed."""
 
@@ -50,6 +51,7 @@ class Buildah:
             parent, *loaded = await self._loaded(order, work)
             text = order.dockerfile.replace(str(order.parent), parent) if order.parent else order.dockerfile
             (work / "Dockerfile").write_text(dated(text).text)
+            self._storage.uses(PINNED.findall(text))
             try:
                 return await self._built(order, work, Path(into), log, Redactor(secrets))
             finally:
@@ -82,6 +84,8 @@ class Buildah:
         for task in [*self._running]:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        for name in self._storage.unused():
+            self._later(["rmi", name])
         await asyncio.gather(*self._chores, return_exceptions=True)
         await self._storage.settled()
 

@@ -7,8 +7,10 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 
 from pipelines.adapters.buildah.settings import Settings
 from pipelines.adapters.processes import enclosed, ran
@@ -17,6 +19,8 @@ from pipelines.ports import BuilderMissing, BuildFailed
 OLDEST = (1, 28)
 """The buildah of Debian 12."""
 DRIVERS = ("overlay", "vfs")
+WEEK = 7 * 86_400.0
+"""Seconds after which an image that nothing was built upon goes from the storage: it comes again when it is needed."""
 FIX = "apt-get install buildah, or set `builder: dagger`"
 
 
@@ -69,6 +73,20 @@ class Storage:
             await self._swept()
         if not self._owes:
             (self._root / "begun").unlink(missing_ok=True)
+
+    def uses(self, names: Iterable[str]) -> None:
+        """Something is built upon these images of registries, which buildah keeps in the storage."""
+        (self._root / "used").mkdir(exist_ok=True)
+        for name in names:
+            (self._root / "used" / sha256(name.encode()).hexdigest()).write_text(name)
+
+    def unused(self) -> list[str]:
+        """Images that nothing was built upon for a week; each is told once."""
+        found = [one for one in (self._root / "used").glob("*") if time.time() - one.stat().st_mtime > WEEK]
+        names = [one.read_text() for one in found]
+        for one in found:
+            one.unlink(missing_ok=True)
+        return names
 
     def owe(self) -> None:
         """Something stays in the storage until `settled`: whoever comes after us removes it, if we are killed before."""

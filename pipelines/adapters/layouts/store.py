@@ -21,6 +21,8 @@ from pipelines.ports import BuildFailed, Registry, WrongDigest
 CHUNK = 1 << 20
 RESERVE = 256 << 20
 """Bytes of the disk that are left to others."""
+WEEK = 7 * 86_400.0
+"""Seconds after which a blob that nothing used goes: a registry has it, or it is made again."""
 FRESH = 60.0
 """Seconds in which a scratch file may not be locked yet."""
 
@@ -54,7 +56,10 @@ class Store:
             return False
         if size != descriptor.size:
             path.unlink(missing_ok=True)
-        return size == descriptor.size
+            return False
+        with suppress(OSError):
+            os.utime(path)  # it is in use
+        return True
 
     def require(self, size: int) -> None:
         """Raise NoRoom unless `size` bytes fit, and some for others."""
@@ -127,12 +132,23 @@ class Store:
             while chunk := file.read(CHUNK):
                 yield chunk
 
+    async def close(self) -> None:
+        """Remove the blobs that nothing used for a week."""
+        await asyncio.to_thread(self._tidy)
+
     def is_sound(self, descriptor: Descriptor) -> bool:
         """Whether a blob still has its content; reads all of it."""
         if not self.has(descriptor):
             return False
         with self.path(descriptor.digest).open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == descriptor.digest
+
+    def _tidy(self) -> None:
+        with suppress(FileNotFoundError):
+            for blob in self._blobs.iterdir():
+                with suppress(FileNotFoundError):
+                    if time.time() - blob.stat().st_mtime > WEEK:
+                        blob.unlink()
 
     def _sweep(self) -> None:
         """Remove what a process that is gone was writing; the kernel let go of its lock."""

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -301,3 +302,15 @@ async def test_a_layer_that_is_the_same_as_one_below_is_taken_all_the_same(yard:
     again = await yard.builder.build(order, yard.root / "again", lambda _: None)
     assert Path(again.changes).read_bytes() == nothing
     assert again.run["User"] == "2"
+
+
+async def test_an_image_that_nothing_was_built_upon_for_a_week_goes_from_the_storage(yard: Yard, tmp_path: Path):
+    settings = Settings(tmp_path / "builds", os.environ)
+    for age, left in ((6, 1), (8, 0)):
+        builder = Buildah(settings)
+        await builder.build(yard.order("FROM {base}\nRUN echo x > /x\n"), tmp_path / "made", lambda _: None)
+        (used,) = (settings.root / "used").iterdir()
+        os.utime(used, (0, time.time() - age * 86_400))
+        await builder.close()
+        assert len(stored(settings.root, "images")) == left
+    assert [*(settings.root / "used").iterdir()] == []
