@@ -7,7 +7,6 @@ what it learned is only for images that say the same of the same blobs, at their
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -20,6 +19,8 @@ import orjson
 IMAGES = 100
 """Of which something is kept: one or two megabytes each."""
 _FILE = PurePath("fanal", "fanal.db")
+_DIGEST = 32
+"""Bytes at the end of what is kept that tell whether it is what was kept: what Trivy is told it believes."""
 
 
 class Learned:
@@ -33,13 +34,12 @@ class Learned:
         """Lay out in a cache folder of Trivy what is known of the image in a layout folder, or of one below it; whether anything is."""
         (cache / _FILE).parent.mkdir()
         for known in self._names(_layers(Path(layout))):
-            try:
-                shutil.copyfile(known, cache / _FILE)
-                os.utime(known)
-            except OSError:
-                (cache / _FILE).unlink(missing_ok=True)
-            else:
-                return True
+            with suppress(OSError):
+                data = known.read_bytes()
+                if sha256(data[:-_DIGEST]).digest() == data[-_DIGEST:]:
+                    (cache / _FILE).write_bytes(data[:-_DIGEST])
+                    os.utime(known)
+                    return True
         return False
 
     def keep(self, layout: PurePath, cache: Path) -> None:
@@ -48,10 +48,11 @@ class Learned:
         if not names:
             return
         with suppress(OSError):
+            data = (cache / _FILE).read_bytes()
             self._root.mkdir(parents=True, exist_ok=True)
             for known in (names[0], *(one for one in names[1:2] if not one.exists())):
                 with tempfile.TemporaryDirectory(dir=self._root, prefix=".new-") as scratch:
-                    shutil.copyfile(cache / _FILE, whole := Path(scratch) / known.name)
+                    (whole := Path(scratch) / known.name).write_bytes(data + sha256(data).digest())
                     whole.replace(known)
             self._tidy()
 
