@@ -14,16 +14,29 @@ from pathlib import Path
 from statistics import median
 
 from bench import by_hand
-from bench.processes import Cost, fleet
+from bench.processes import Cost, Failed, fleet
 from bench.table import Line
 from pipelines.core.key import key
 from pipelines.model.recipe import File, FromRegistry, Recipe
+from reconciler.adapters.ledger import components_at
+from reconciler.ports import ComponentRecord, ImageRecord
+from reconciler.shell.ledgers import url_of
 from tests.engines import registries, trivy, trivy_db
 from tests.images.builders.base import layout
 from tests.images.story.shop import files
 
 IMAGES = 9
-NAMES = ("images-offline", "images-online", "images-keys", "images-hierarchy", "images-retag", "images-layer")
+MANY, PACKAGES = 200, 400
+NAMES = (
+    "images-offline",
+    "images-online",
+    "images-keys",
+    "images-hierarchy",
+    "images-retag",
+    "images-layer",
+    "images-rescan",
+    "images-search",
+)
 
 
 @contextmanager
@@ -75,7 +88,7 @@ def lines(names: tuple[str, ...], runs: int, say: Callable[[str], None]) -> Iter
         yield keys()
     if "images-hierarchy" in names:
         yield hierarchy(runs, say)
-    if set(names) & {"images-offline", "images-online", "images-retag"}:
+    if set(names) & {"images-offline", "images-online", "images-retag", "images-rescan", "images-search"}:
         with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder, place(Path(folder)) as (root, env, host):
             yield from unchanged(names, root, env, host, max(3, runs))
             if "images-retag" in names:
@@ -124,6 +137,35 @@ def unchanged(names: tuple[str, ...], root: Path, env: dict[str, str], host: str
             "images-online", f"fleet images build: nothing to do for {IMAGES} images, registry on loopback", wall / bare, "x", 1.0,
             f"{wall:.2f} s, {spread([cost for _, cost in pairs])}; a program that only asks for each by httpx {bare:.2f} s",
         )  # fmt: skip
+
+    if "images-rescan" in names:
+        costs = [measured(root, env, "images", "rescan") for _ in range(runs)]
+        yield Line(
+            "images-rescan",
+            f"fleet images rescan: {IMAGES} SBOMs by today's database",
+            median(cost.wall for cost in costs),
+            "s",
+            3.0,
+            spread(costs),
+        )
+    if "images-search" in names:
+        filled(root)
+        costs = [measured(root, env, "sbom", "search", "package-7") for _ in range(runs)]
+        if any(f"image-{number} " not in costs[0].said for number in range(MANY)):
+            raise Failed(f"a search did not find every image: {costs[0].said[-1000:]}")
+        what = f"fleet sbom search over {MANY} images of {PACKAGES} packages"
+        yield Line("images-search", what, median(cost.wall for cost in costs), "s", 1.0, spread(costs))
+
+
+def filled(root: Path) -> None:
+    """A ledger that knows what is in many images."""
+    ledger = components_at(url_of(root), lambda _: None)
+    for number in range(MANY):
+        said = ImageRecord(
+            f"sha256:{number:064x}", f"image-{number}", f"{number:040x}", "passed 2026-01-01", datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        names = [f"package-{which}" for which in range(PACKAGES)]
+        ledger.keep(said, [ComponentRecord("deb", name, "1.0-1", name, f"pkg:deb/debian/{name}@1.0-1", said.image) for name in names])
 
 
 def spread(costs: list[Cost]) -> str:
