@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from bench import pace
-from bench.processes import Failed, run
+from bench.processes import run
 from tests.engines import trivy
 
 OFFLINE = ("--quiet", "--skip-db-update", "--skip-java-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry")
@@ -50,8 +50,8 @@ def built(root: Path, host: str, then: Callable[[str], None] = lambda _: None) -
                 file.write(text)
                 file.flush()
                 how = ("--isolation", "chroot", "--layers=false", "--tls-verify=false", "-f", file.name, "-t", tag)
-                _run(*options, "build", "-q", *how, str(folder))
-            _run(*options, "push", "-q", "--tls-verify=false", tag)
+                run((*options, "build", "-q", *how, str(folder)), root)
+            run((*options, "push", "-q", "--tls-verify=false", tag), root)
             then(tag)
         ended = time.monotonic()
         return ended - began, pace.speed(began, ended)
@@ -60,20 +60,14 @@ def built(root: Path, host: str, then: Callable[[str], None] = lambda _: None) -
         shutil.rmtree(storage, ignore_errors=True)
 
 
-def judged(cache: Path) -> Callable[[str], None]:
+def judged(root: Path, cache: Path) -> Callable[[str], None]:
     """Trivy over an image that was pushed, with a database that lies in a folder: what is in it, then what of that is vulnerable."""
     program, how = str(trivy.find()), (*OFFLINE, "--cache-dir", str(cache), "--cache-backend", "memory")
 
     def judge(tag: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             sbom = f"{folder}/sbom.cdx.json"
-            _run(program, "image", *how, "--format", "cyclonedx", "--output", sbom, tag)
-            _run(program, "sbom", *how, "--format", "json", "--output", f"{folder}/report.json", sbom)
+            run((program, "image", *how, "--format", "cyclonedx", "--output", sbom, tag), root)
+            run((program, "sbom", *how, "--format", "json", "--output", f"{folder}/report.json", sbom), root)
 
     return judge
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Failed(f"{' '.join(command)}: {done.stderr[-1000:]}")

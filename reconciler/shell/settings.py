@@ -67,7 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "blobs",
-        "Where builds keep layers, packages, their builder's storage and what needed no build on this machine. What is not used for a week goes.",
+        "Where builds keep layers, packages, their builder's storage and what needed no build on this machine. Layers go when nothing used them for a week.",
         Type.FOLDER,
         variable=variables.BLOBS,
         default="~/.cache/fleetwright/builds",

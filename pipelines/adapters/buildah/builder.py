@@ -51,7 +51,7 @@ class Buildah:
             parent, *loaded = await self._loaded(order, work)
             text = order.dockerfile.replace(str(order.parent), parent) if order.parent else order.dockerfile
             (work / "Dockerfile").write_text(dated(text).text)
-            self._storage.uses(PINNED.findall(text))
+            self._storage.builds_upon(PINNED.findall(text))
             try:
                 return await self._built(order, work, Path(into), log, Redactor(secrets))
             finally:

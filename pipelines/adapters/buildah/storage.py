@@ -74,7 +74,7 @@ class Storage:
         if not self._owes:
             (self._root / "begun").unlink(missing_ok=True)
 
-    def uses(self, names: Iterable[str]) -> None:
+    def builds_upon(self, names: Iterable[str]) -> None:
         """Something is built upon these images of registries, which buildah keeps in the storage."""
         (self._root / "used").mkdir(exist_ok=True)
         for name in names:

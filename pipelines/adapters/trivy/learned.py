@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -33,7 +32,7 @@ class Learned:
     def given(self, layout: PurePath, cache: Path) -> bool:
         """Lay out in a cache folder of Trivy what is known of the image in a layout folder, or of one below it; whether anything is."""
         (cache / _FILE).parent.mkdir()
-        for known in self._names(_layers(Path(layout))):
+        for known in self._names(layout):
             with suppress(OSError):
                 data = known.read_bytes()
                 if sha256(data[:-_DIGEST]).digest() == data[-_DIGEST:]:
@@ -44,7 +43,7 @@ class Learned:
 
     def keep(self, layout: PurePath, cache: Path) -> None:
         """Keep what Trivy knows by now, also for what else starts from where this image does. Where that cannot be done nothing is lost but time."""
-        names = [*self._names(_layers(Path(layout)))]
+        names = self._names(layout)
         if not names:
             return
         with suppress(OSError):
@@ -58,14 +57,15 @@ class Learned:
 
     def forget(self, layout: PurePath) -> None:
         """Let go of everything that `given` would give."""
-        for known in self._names(_layers(Path(layout))):
+        for known in self._names(layout):
             with suppress(OSError):
                 known.unlink()
 
-    def _names(self, layers: Sequence[str]) -> Iterator[Path]:
+    def _names(self, layout: PurePath) -> list[Path]:
         """Where it is kept: of the image, then of each image that it may start from, nearest first."""
-        for count in range(len(layers), 0, -1):
-            yield self._root / sha256("\n".join((self._program, *layers[:count])).encode()).hexdigest()
+        layers = _layers(Path(layout))
+        chains = ("\n".join((self._program, *layers[:count])) for count in range(len(layers), 0, -1))
+        return [self._root / sha256(chain.encode()).hexdigest() for chain in chains]
 
     def _tidy(self) -> None:
         kept = sorted((one for one in self._root.iterdir() if one.is_file()), key=lambda one: one.stat().st_mtime, reverse=True)

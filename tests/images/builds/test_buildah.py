@@ -23,6 +23,7 @@ from pipelines.core.layer.index import Delta, index
 from pipelines.model.context import ContextFile, ContextLink
 from pipelines.model.oci import LAYER
 from pipelines.ports import BuilderMissing, BuildFailed
+from tests.images.builders.base import HEARD
 from tests.images.builds.yard import DATE, Yard, mounts, program, running, said
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -164,8 +165,8 @@ async def test_what_a_step_caches_is_there_for_the_next_build_and_in_no_layer(ya
 
 async def test_a_failing_step_is_named_with_what_it_printed(yard: Yard):
     with pytest.raises(BuildFailed) as failed:
-        await yard.image(yard.order("FROM {base}\nRUN echo before\nRUN echo it broke >&2; sleep 0.2; exit 7\n"))
-    assert str(failed.value) == "trial failed at step 4/4 (RUN echo it broke >&2; sleep 0.2; exit 7): exit status 7"
+        await yard.image(yard.order("FROM {base}\nRUN echo before\nRUN echo it broke >&2; " + HEARD + "; exit 7\n"))
+    assert str(failed.value) == f"trial failed at step 4/4 (RUN echo it broke >&2; {HEARD}; exit 7): exit status 7"
     assert "it broke" in failed.value.log
 
 

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 from tests.engines.trivy_db import debian
+from tests.images.builders.base import HEARD
 from tests.images.story.shop import Shop, now, outcomes
 
 CRITICAL = debian("CVE-2099-0001", "openssl", "CRITICAL", "3.9.9-1")
@@ -84,7 +85,7 @@ def test_without_a_database_there_is_no_verdict_and_nothing_is_written(shop: Sho
 
 
 def test_a_step_that_fails_takes_only_its_descendants(shop: Shop):
-    shop.write("images/side/Dockerfile", "FROM system\nUSER 0:0\nRUN echo gone wrong >&2; sleep 0.2; exit 7\nUSER 1000:1000\n")
+    shop.write("images/side/Dockerfile", f"FROM system\nUSER 0:0\nRUN echo gone wrong >&2; {HEARD}; exit 7\nUSER 1000:1000\n")
     done = shop.fleet("images", "build")
     assert done.code == 3
     assert "side: failed at build" in done.err
