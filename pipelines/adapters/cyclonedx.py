@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
+from pipelines.core.iri import is_iri_reference
 from pipelines.ports import BomInvalid
+
+if TYPE_CHECKING:
+    from cyclonedx.validation.json import JsonStrictValidator
 
 
 class CycloneDx:
@@ -25,12 +30,10 @@ class CycloneDx:
 
         from cyclonedx.exception import CycloneDxException
         from cyclonedx.model.bom import Bom
-        from cyclonedx.schema import SchemaVersion
-        from cyclonedx.validation.json import JsonStrictValidator
 
         try:
             value = json.loads(bom)
-            fault = JsonStrictValidator(SchemaVersion.from_version(str(value["specVersion"]))).validate_str(bom.decode())
+            fault = _validator(str(value["specVersion"])).validate_str(bom.decode())
             if fault is None:
                 with warnings.catch_warnings(action="ignore"):  # an incomplete graph is not invalid
                     Bom.from_json(value).validate()  # type: ignore[attr-defined]
@@ -38,6 +41,17 @@ class CycloneDx:
             raise BomInvalid(str(wrong).split("\n")[0][:300] or type(wrong).__name__) from None
         if fault is not None:
             raise BomInvalid(_sentence(fault))
+
+
+@cache
+def _validator(version: str) -> JsonStrictValidator:
+    """Of a version of CycloneDX; its schemas are read once."""
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+    from jsonschema import Draft7Validator
+
+    Draft7Validator.FORMAT_CHECKER.checks("iri-reference")(lambda value: not isinstance(value, str) or is_iri_reference(value))
+    return JsonStrictValidator(SchemaVersion.from_version(version))
 
 
 def _sentence(fault: Any) -> str:
