@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.engine import make_url
 
 from reconciler.adapters.ledger import SqlLedger, components_at, open_at, schema
+from reconciler.adapters.ledger.engine import engine_at
 from reconciler.adapters.ledger.tables import VERSION, metadata
 from reconciler.model.findings import Finding, Place, Severity
 from reconciler.model.manifests import Manifest, ObjectId, Observed, Stage
@@ -267,11 +270,40 @@ def test_many_threads_share_one_ledger(url, told):
     assert (len(ledger.runs("trial", 100)), told) == (16, [])
 
 
-def test_the_tables_are_what_the_migrations_make(ledger):
-    ledger.begin(started(), plan())
-    with ledger._engine.connect() as connection:
+def test_the_migrations_make_what_a_new_ledger_has(url):
+    with begun(url) as connection:
+        schema.migrate(connection)
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+        migrated = described(connection)
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        schema.bring_up_to_date(connection)
+        assert described(connection) == migrated
+        assert schema.version(connection) == VERSION
+
+
+@contextmanager
+def begun(url: str) -> Iterator[Connection]:
+    """One transaction, before any ledger is there."""
+    engine = engine_at(make_url(url))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+    engine.dispose()
+
+
+def described(connection) -> dict[str, object]:
+    """Every table with its columns, keys and indexes, as the database itself tells."""
+    looked = inspect(connection)
+    return {
+        name: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in looked.get_columns(name)],
+            looked.get_pk_constraint(name),
+            sorted(map(str, looked.get_foreign_keys(name))),
+            sorted(map(str, looked.get_indexes(name))),
+        )
+        for name in looked.get_table_names()
+    }
 
 
 def test_the_version_is_that_of_the_newest_migration():
@@ -288,10 +320,16 @@ def test_a_current_schema_needs_no_alembic(tmp_path):
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_an_interrupted_migration_starts_over(url, told, monkeypatch):
+@pytest.mark.parametrize(
+    ("before", "at"), [("", "sqlalchemy.sql.ddl.SchemaGenerator.visit_index"), ("0001", "alembic.op.create_index")], ids=["new", "older"]
+)
+def test_an_interrupted_migration_starts_over(url, told, monkeypatch, before, at):
     """Schema changes are transactional in both databases."""
     broken = Told()
-    monkeypatch.setattr("alembic.op.create_index", lambda *_, **__: (_ for _ in ()).throw(OSError("power cut")))
+    if before:
+        with begun(url) as connection:
+            schema.migrate(connection, before)
+    monkeypatch.setattr(at, lambda *_, **__: (_ for _ in ()).throw(OSError("power cut")))
     open_at(url, broken).begin(started(), plan())
     assert len(broken) == 1
     monkeypatch.undo()

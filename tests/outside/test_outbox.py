@@ -184,17 +184,10 @@ def test_only_so_many_subjects_are_remembered(at, monkeypatch):
 
 
 def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path, told):  # noqa: F811
-    from alembic import command
-    from alembic.config import Config
-
     address = f"sqlite:///{tmp_path}/ledger.db"
     engine = create_engine(address)
     with engine.connect() as connection, connection.begin():
-        config = Config()
-        config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        schema.migrate(connection, "0001")
     ledger = open_at(address, told)
     ledger.begin(started(), plan())
     ledger.finish(ended(started()), RESULT)
