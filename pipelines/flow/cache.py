@@ -66,13 +66,15 @@ async def settle(registry: Registry, made: Pinned, cache: Repository, key: str) 
     Registries have no compare-and-set: the tag is read right before it is written, and again later than anybody who read it before us
     is likely to write. What stands there then is what counts. This also mends an entry of the same digest that lost a blob.
     """
-    stands = await _stands(registry, made, cache, key)
+    clock = asyncio.get_running_loop().time
+    began, stands = clock(), await _stands(registry, made, cache, key)
     if stands in (None, made):
-        document, clock = await read_document(registry, made.repository, made.digest), asyncio.get_running_loop().time
+        document = await read_document(registry, made.repository, made.digest)
         await mirror(registry, made, cache)
-        for _ in range(WRITES):
-            began = clock()
-            if stands := await _stands(registry, made, cache, key):
+        for write in range(WRITES):
+            if write or made.repository != cache:  # else what was read a moment ago still counts
+                began, stands = clock(), await _stands(registry, made, cache, key)
+            if stands:
                 break
             await registry.push_manifest(cache, key_tag(key), document)
             await asyncio.sleep(LONGER * (clock() - began))

@@ -15,7 +15,7 @@ from pipelines.core.sbom.bom import NotABom
 from pipelines.core.tally import digest_of
 from pipelines.flow.build import papers
 from pipelines.flow.reading import read_image
-from pipelines.model.oci import Pinned
+from pipelines.model.oci import Descriptor, Pinned
 from pipelines.model.trust import CYCLONEDX, IN_TOTO, Malformed
 from pipelines.model.verdict import Policy, Subject, Verdict
 from pipelines.ports import NoVerdict, Registry, RegistryFault, Scanner
@@ -36,6 +36,8 @@ class Known:
     """Digest of its SBOM; empty where nobody wrote that down, and then what is attached counts."""
     verdict: str = ""
     """Digest of the statement of its verdict; empty for none."""
+    size: int = 0
+    """Bytes of its SBOM; 0 where nobody wrote that down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ async def rescan(judges: Judges, all: Iterable[Known], policies: Mapping[str, Po
 
 async def sbom_of(registry: Registry, known: Known) -> bytes:
     """The SBOM of an image; the one that was written down, if one was. Raises RegistryFault."""
+    if known.sbom and known.size:
+        descriptor = Descriptor(CYCLONEDX, known.sbom, known.size)
+        return b"".join([chunk async for chunk in registry.blob(known.pinned.repository, descriptor)])
     found = await papers.find(registry, known.pinned, CYCLONEDX)
     fitting = [one for one in found if known.sbom in ("", digest_of(one))]
     if not fitting:

@@ -64,7 +64,9 @@ async def builder(engine: str, root: Path, registries: Iterable[str]) -> Builder
     from pipelines.adapters.buildah import Buildah, Settings
 
     named = os.environ.get("REGISTRY_AUTH_FILE")
-    return Buildah(Settings(root / "buildah", os.environ, authfile=Path(named) if named else None))
+    buildah = Buildah(Settings(root / "buildah", os.environ, authfile=Path(named) if named else None))
+    await buildah.begin()
+    return buildah
 
 
 async def _dagger(registries: Iterable[str]) -> Builder:

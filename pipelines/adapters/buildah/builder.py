@@ -9,8 +9,8 @@ import resource
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -41,6 +41,11 @@ class Buildah:
         self._storing = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._chores: set[asyncio.Task[Any]] = set()
+
+    async def begin(self) -> None:
+        """Have it found out whether buildah works here while the first order is written. What is wrong is for whoever builds."""
+        self._chore(self._looked())
+        await asyncio.sleep(0)  # or its programs would start only when something is waited for
 
     async def build(self, order: Order, into: PurePath, log: Log) -> Made:
         """Build; `into` gets `changes.tar`. Raises BuilderMissing, BuildFailed with the step and the last lines."""
@@ -108,9 +113,16 @@ class Buildah:
     def _later(self, *commands: list[str]) -> None:
         """Tidy up beside what comes next; `close` waits for it."""
         self._storage.owe()
-        chore = asyncio.create_task(self._tidied(commands))
-        self._chores.add(chore)
-        chore.add_done_callback(self._chores.discard)
+        self._chore(self._tidied(commands))
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _looked(self) -> None:
+        with suppress(BuildFailed):
+            await self._storage.ready()
 
     async def _tidied(self, commands: tuple[list[str], ...]) -> None:
         for arguments in commands:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 
 from pipelines.adapters.buildah.settings import Settings
-from pipelines.adapters.processes import enclosed, ran
+from pipelines.adapters.processes import Finished, enclosed, ran
 from pipelines.ports import BuilderMissing, BuildFailed
 
 OLDEST = (1, 28)
@@ -40,13 +40,17 @@ class Storage:
         places = ["--root", str(self._root / "storage"), "--runroot", str(self._root / "state")]
         return [self._settings.program, *places, "--storage-driver", driver or self._driver]
 
-    @asynccontextmanager
-    async def used(self) -> AsyncIterator[None]:
-        """Holds the storage while something is built in it. Raises BuilderMissing, BuildFailed where the disk is full."""
+    async def ready(self) -> None:
+        """Find out, once, whether buildah works here and how. Raises BuilderMissing."""
         async with self._checked:
             if not self._ready:
                 await self._check()
             self._ready = True
+
+    @asynccontextmanager
+    async def used(self) -> AsyncIterator[None]:
+        """Holds the storage while something is built in it. Raises BuilderMissing, BuildFailed where the disk is full."""
+        await self.ready()
         free = shutil.disk_usage(self._root).free
         if free < self._settings.room:
             need = self._settings.room >> 20
@@ -116,17 +120,19 @@ class Storage:
         self._driver = self._driver or next((each for each in DRIVERS if (self._root / "storage" / each).exists()), "")
         reasons = []
         for driver in (self._driver,) if self._driver else DRIVERS:
-            done = await ran(enclosed([*self.command(driver), "version"]), self._settings.variables(), lambda _: None, self._root)
+            done, listed = await asyncio.gather(self._asked(driver, "version"), self._asked(driver, "images"))
             found = re.search(r"Version:\s*(\d+)\.(\d+)", done.log)
             if not done.status and found and (int(found[1]), int(found[2])) < OLDEST:
                 raise BuilderMissing(f"buildah {found[1]}.{found[2]} is too old", "have buildah 1.28 or newer, such as Debian 12's")
-            done = await ran(enclosed([*self.command(driver), "images"]), self._settings.variables(), lambda _: None, self._root)
-            if not done.status:
+            if not listed.status:
                 self._driver = driver
                 return await self._after_a_crash()
-            reasons.append(f"with {driver}: {done.log.splitlines()[-1] if done.last else f'status {done.status}'}")
+            reasons.append(f"with {driver}: {listed.log.splitlines()[-1] if listed.last else f'status {listed.status}'}")
         where = "as root" if os.geteuid() == 0 else "without root"
         raise BuilderMissing(f"buildah does not work here {where}: {'; '.join(reasons)}", "give it CAP_SYS_ADMIN, or set `builder: dagger`")
+
+    async def _asked(self, driver: str, command: str) -> Finished:
+        return await ran(enclosed([*self.command(driver), command]), self._settings.variables(), lambda _: None, self._root)
 
     async def _after_a_crash(self) -> None:
         """A build that was begun and not ended, with nobody building: its process was killed."""

@@ -40,7 +40,7 @@ async def join(outfit: Outfit, wish: Wish, name: str, key: str, parts: Mapping[s
     await papers.put(registry, Pinned(shelf, pinned.digest), [papers.sbom(sbom)])
     is_new = any(part.is_new for part in parts.values())
     seconds = max(part.seconds for part in parts.values())
-    return Passed(pinned, key, verdict, digest_of(said), digest_of(sbom), is_new, seconds, parts)
+    return Passed(pinned, key, verdict, digest_of(said), digest_of(sbom), len(sbom), is_new, seconds, parts)
 
 
 async def _described(outfit: Outfit, platform: str, part: Passed) -> Descriptor:

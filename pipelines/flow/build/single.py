@@ -119,14 +119,22 @@ class Single:
             phase("push")
             await publish(outfit.registry, Package(documents(image).manifest, outfit.images.blob), shelf, (start.repository,), is_new=True)
         task.known(made)
+        origin = self._origin(task, made, start, began)
+        attached: asyncio.Task[None] = ahead.begin(self._attach(made, whole, origin, start))
         settled = await settle(outfit.registry, made, shelf, task.key)
-        if not settled.is_ours:
-            if found := await papers.find(outfit.registry, settled.pinned, CYCLONEDX):
-                return Shelved(settled.pinned, found[0], is_new=False)
-            whole, report = self._beside(task, described, settled.pinned, began), None
-        origin = provenance_statement(settled.pinned, self._provenance(task, start, began))
-        await papers.put(outfit.registry, settled.pinned, [papers.sbom(whole), papers.statement(origin, PROVENANCE)], is_new=True)
-        return Shelved(settled.pinned, whole, is_new=True, origin=origin, report=report)
+        await attached
+        if settled.is_ours:
+            return Shelved(made, whole, is_new=True, origin=origin, report=report)
+        if found := await papers.find(outfit.registry, settled.pinned, CYCLONEDX):
+            return Shelved(settled.pinned, found[0], is_new=False)
+        whole, origin = self._beside(task, described, settled.pinned, began), self._origin(task, settled.pinned, start, began)
+        await self._attach(settled.pinned, whole, origin, start)
+        return Shelved(settled.pinned, whole, is_new=True, origin=origin)
+
+    async def _attach(self, image: Pinned, sbom: bytes, origin: bytes, start: Pinned) -> None:
+        """What a cache hit needs besides the image: so it had better be there when the key is."""
+        attached = [papers.sbom(sbom), papers.statement(origin, PROVENANCE)]
+        await papers.put(self._outfit.registry, image, attached, (start.repository,), is_new=True)
 
     async def _mirrored(self, task: Task, start: Pinned, phase: Phase) -> tuple[Image, Pinned, Described]:
         """An image of somebody else, copied as it is."""
@@ -151,13 +159,14 @@ class Single:
         self._outfit.bills.check(whole)
         return whole
 
-    def _provenance(self, task: Task, start: Pinned, began: datetime) -> Provenance:
+    def _origin(self, task: Task, image: Pinned, start: Pinned, began: datetime) -> bytes:
+        """The statement of its provenance."""
         commit = self._wish.revision.removesuffix("-dirty")
         source = [Dependency("source", "git+repository", f"gitCommit:{commit}")] if is_commit(commit) else []
         below = Dependency("parent" if task.ancestors else "base", f"oci://{start.repository}", start.digest)
         external = [Dependency("external", f"oci://{name}", digest) for name, digest in sorted(task.recipe.externals.items())]
         wish = self._wish
-        return Provenance(
+        made = Provenance(
             task.target.name,
             f"specs/images/{task.target.name}.yaml" if task.target.ref.kind == "Image" else str(task.target.ref),
             task.key,
@@ -172,6 +181,7 @@ class Single:
             tuple(secret.id for secret in wish.secrets),
             {"recipe": str(RECIPE), "epoch": str(task.recipe.epoch)},
         )
+        return provenance_statement(image, made)
 
     async def _judged(self, task: Task, shelved: Shelved) -> Verdict:
         """Judged by the SBOM: what was built a minute ago and what lay in the cache for a month are treated alike."""
@@ -196,7 +206,7 @@ class Single:
         attached += [papers.statement(origin, PROVENANCE) for origin in origins]
         await papers.put(registry, taken, attached, (shelved.pinned.repository,), is_new=shelved.is_new)
         seconds = (self._outfit.now() - began).total_seconds()
-        return Passed(taken, task.key, verdict, digest_of(said), sbom_digest, shelved.is_new, seconds)
+        return Passed(taken, task.key, verdict, digest_of(said), sbom_digest, len(shelved.sbom), shelved.is_new, seconds)
 
 
 async def _clearance(task: Task, phase: Phase) -> None:
