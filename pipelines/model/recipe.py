@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.model.refs import Ref
 from reconciler.model.value import dataclass
 
-RECIPE = 1
+RECIPE = 2
 """Of the assembly itself: raise it when the same files would become another image."""
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from pipelines.core.layer.entries import IMPLIED, Entry, Kind, LayerRefused, folder, folders, shown
 from pipelines.core.layer.index import Delta, Place, reserved
-from pipelines.core.layer.rules import is_engines, is_left_out, is_mount_point
-from pipelines.core.layer.tree import is_directory, is_hidden, settled
+from pipelines.core.layer.rules import AUTHORITIES, CERTIFICATES, is_engines, is_left_out, is_mount_point
+from pipelines.core.layer.tree import is_directory, is_hidden, pointed, settled
 
 
 class Item(NamedTuple):
@@ -43,6 +43,8 @@ def canonical(raw: Delta, parent: Mapping[str, Entry], source_date: int, split: 
         if not is_engines(path):
             raise LayerRefused(f"{shown(path)} is a hard link to {shown(target)}, which the layer does not have")
     kept = {path: entry for path, entry in entries.items() if is_kept(path, entry, parent, places.get(path), source_date)}
+    for path in lent(kept, entries, parent):
+        del kept[path]
     gone = removed(parent, entries, hidden, opaque)
     chosen = [layer for layer in parted(kept, gone, places, split, source_date) if layer]
     return tuple(chosen)
@@ -56,6 +58,15 @@ def is_kept(path: str, entry: Entry, parent: Mapping[str, Entry], place: Place |
     if entry.kind in (Kind.CHARACTER, Kind.BLOCK):
         raise LayerRefused(f"{shown(path)} is a device: images without privileges cannot have one", "engines give containers their /dev")
     return place is None or place.timed is None or place.timed <= source_date
+
+
+def lent(kept: Mapping[str, Entry], entries: Mapping[str, Entry], parent: Mapping[str, Entry]) -> set[str]:
+    """Links to certificate authorities that are gone, and to those links: an engine's, lent to a step that ran `update-ca-certificates`."""
+    links = {
+        path: pointed(folder(path), entry.link) for path, entry in kept.items() if entry.kind is Kind.SYMLINK and CERTIFICATES.match(path)
+    }
+    gone = {path for path, target in links.items() if AUTHORITIES.match(target) and target not in entries and target not in parent}
+    return gone | {path for path, target in links.items() if target in gone}
 
 
 def removed(parent: Mapping[str, Entry], entries: Mapping[str, Entry], hidden: frozenset[str], opaque: frozenset[str]) -> list[str]:

@@ -16,6 +16,9 @@ IDENTITIES = re.compile(r"(etc|var/lib/dbus)/machine-id$")
 LOGS = re.compile(r"var/log/")
 BYTE_CODE = re.compile(r"(^|/)__pycache__/[^/]+\.pyc$")
 """Byte code outside of __pycache__ may have no source beside it, and then nothing compares times."""
+CERTIFICATES = re.compile(r"etc/ssl/certs/[^/]+$")
+AUTHORITIES = re.compile(r"usr/local/share/ca-certificates/")
+"""Where engines lend a step the certificate authorities of their machine; what has the step note them leaves links, and the engine takes their targets away."""
 XATTRS_OF_MACHINES = re.compile(r"trusted\.|security\.selinux$|user\.(overlay|fuseoverlayfs|containers)\.")
 """An overlay's own marks, and labels that the host's policy gives."""
 

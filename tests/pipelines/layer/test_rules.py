@@ -44,6 +44,30 @@ def test_mount_points_that_engines_make_are_left_out_but_a_base_may_have_them():
     assert names(child) == ["srv"]
 
 
+def test_links_to_authorities_that_an_engine_lent_a_step_are_left_out_and_those_to_the_images_own_stay():
+    certificates, authorities = "etc/ssl/certs", "usr/local/share/ca-certificates"
+    below = entries(tar({f"{authorities}/below.crt": Leaf(content=b"a")}))
+    [body] = packed(
+        tar(
+            {
+                f"{certificates}/lent.pem": link(f"/{authorities}/lent.crt"),
+                f"{certificates}/24d2d5ba.0": link("lent.pem"),
+                f"{certificates}/own.pem": link(f"/{authorities}/own.crt"),
+                f"{certificates}/6f7d0a94.0": link("own.pem"),
+                f"{certificates}/below.pem": link(f"../../../{authorities}/below.crt"),
+                f"{certificates}/other.pem": link("/usr/share/ca-certificates/other.crt"),
+                f"{authorities}/own.crt": Leaf(content=b"b"),
+                "opt/lent.pem": link(f"/{authorities}/lent.crt"),
+            }
+        ),
+        below,
+    )
+    left = {f"{certificates}/lent.pem", f"{certificates}/24d2d5ba.0"}
+    found = set(names(body))
+    assert not found & left
+    assert {f"{certificates}/{name}" for name in ("own.pem", "6f7d0a94.0", "below.pem", "other.pem")} | {"opt/lent.pem"} <= found
+
+
 def test_directories_and_links_of_logs_stay():
     [body] = packed(
         tar({"var/log/nginx": folder(), "var/log/nginx/access.log": link("/dev/stdout"), "var/log/nginx/old.log": Leaf(content=b"x")})
