@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 
 INTERRUPTED = 130
-YOUNG = 100_000
+YOUNG = 300_000
 """Objects between two rounds of the garbage collector. What a command reads lives until it ends: looking at it time and again finds nothing."""
 
 MOUNTED = {
