@@ -62,6 +62,8 @@ KINDS = (
     Shadow("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
     Shadow("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", namespaced=False),
     Shadow("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+    Shadow("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False),
+    Shadow("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", namespaced=False),
     Shadow("coordination.k8s.io", "v1", "Lease", "leases", columns=("Holder=.spec.holderIdentity",)),
 )
 SCALED = {"Deployment", "StatefulSet", "ReplicaSet"}

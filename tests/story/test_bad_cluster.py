@@ -204,7 +204,7 @@ def test_a_stranger_is_left_alone_until_somebody_says_adopt(desk: Desk) -> None:
     desk.git("checkout", "-q", ".")
     desk.ask("DELETE", f"/api/v1/namespaces/{desk.namespace('acme')}/services/s0")
     port = {"name": "other", "port": 80, "protocol": "TCP"}
-    theirs = {"metadata": {"name": "s0"}, "spec": {"ports": [port], "selector": {"theirs": "yes"}}}
+    theirs = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s0"}, "spec": {"ports": [port], "selector": {"theirs": "yes"}}}
     desk.ask("POST", f"/api/v1/namespaces/{desk.namespace('acme')}/services?fieldManager=helm", theirs)
     for how in ("--preflight", "--no-preflight"):
         refused = desk.apply(how)
