@@ -36,7 +36,7 @@ class Known:
     """Digest of its SBOM; empty where nobody wrote that down, and then what is attached counts."""
     verdict: str = ""
     """Digest of the statement of its verdict; empty for none."""
-    size: int = 0
+    sbom_size: int = 0
     """Bytes of its SBOM; 0 where nobody wrote that down."""
 
 
@@ -91,8 +91,8 @@ async def rescan(judges: Judges, all: Iterable[Known], policies: Mapping[str, Po
 
 async def sbom_of(registry: Registry, known: Known) -> bytes:
     """The SBOM of an image; the one that was written down, if one was. Raises RegistryFault."""
-    if known.sbom and known.size:
-        descriptor = Descriptor(CYCLONEDX, known.sbom, known.size)
+    if known.sbom and known.sbom_size:
+        descriptor = Descriptor(CYCLONEDX, known.sbom, known.sbom_size)
         return b"".join([chunk async for chunk in registry.blob(known.pinned.repository, descriptor)])
     found = await papers.find(registry, known.pinned, CYCLONEDX)
     fitting = [one for one in found if known.sbom in ("", digest_of(one))]

@@ -32,8 +32,8 @@ class Passed:
     """Digest of the verdict's statement, which is attached to the image."""
     sbom: str
     """Digest of the SBOM that is attached to the image."""
-    size: int
-    """Bytes of that SBOM."""
+    sbom_size: int
+    """Bytes of it."""
     is_new: bool
     """Built now; else it was found under its key."""
     seconds: float

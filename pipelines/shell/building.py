@@ -60,7 +60,8 @@ async def build(found: Matter, asked: Asked, stop: Stop) -> Done:
     logs = found.workspace.root / ".fleet" / "logs" / "images"
     plan = [[one.name for one in wave if one.name in asked.names] for wave in waves(found.targets)]
     watcher = Board(logs, plan) if sys.stderr.isatty() and not (asked.verbose or asked.lines) else Lines(logs, verbose=asked.verbose)
-    store, builder = Store(root), await equipment.builder(asked.engine, root, {found.where.registry, found.where.cache})
+    store, hosts = Store(root), {found.where.registry, found.where.cache}
+    builder = await equipment.builder(asked.engine, root, hosts, builds=asked.builds)
     registry: Registry = Recalling(equipment.registry() if asked.pushes else Overlay(equipment.registry(), store))
     try:
         outfit = Outfit(

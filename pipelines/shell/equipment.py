@@ -57,15 +57,16 @@ def registry() -> Registry:
     return OciRegistry(Settings(logins(), authorities=os.environ.get("SSL_CERT_FILE"), proxy=proxy))
 
 
-async def builder(engine: str, root: Path, registries: Iterable[str]) -> Builder:
-    """What builds, logged in at these registries (`ghcr.io/acme`). Says here what it lacks, not in the middle of a build."""
+async def builder(engine: str, root: Path, registries: Iterable[str], *, builds: bool) -> Builder:
+    """What builds, logged in at these registries (`ghcr.io/acme`), if anything may be built. Says here what it lacks, not in the middle of a build."""
     if engine == "dagger":
         return await _dagger(registries)
     from pipelines.adapters.buildah import Buildah, Settings
 
     named = os.environ.get("REGISTRY_AUTH_FILE")
     buildah = Buildah(Settings(root / "buildah", os.environ, authfile=Path(named) if named else None))
-    await buildah.begin()
+    if builds:
+        await buildah.begin()
     return buildah
 
 
@@ -173,8 +174,9 @@ def prepare(root: Path, workspace: Path | None) -> None:
     with suppress(NoVerdict, Refusal):
         trivy(root).check()
     from pipelines.adapters.cyclonedx import CycloneDx
+    from pipelines.core.sbom.canonical import SPEC
 
-    CycloneDx().check(b'{"bomFormat":"CycloneDX","specVersion":"1.6","version":1}')
+    CycloneDx().check(f'{{"bomFormat":"CycloneDX","specVersion":"{SPEC}","version":1}}'.encode())
     if workspace:
         components(workspace).forget(())
 

@@ -17,7 +17,7 @@ async def note(found: Matter, registry: Registry, outcomes: Mapping[str, Outcome
     lock = found.lock_now()
     passed = {name: one for name, one in outcomes.items() if isinstance(one, Passed)}
     builds = [
-        (Known(name, one.pinned, one.sbom, size=one.size), builds.current)
+        (Known(name, one.pinned, one.sbom, sbom_size=one.sbom_size), builds.current)
         for name, one in passed.items()
         if (builds := lock.builds(name)) and builds.current.digest == one.pinned.digest
     ]

@@ -10,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from reconciler.adapters.ledger import SqlOutbox, open_at, schema
 from reconciler.adapters.memory import MemoryOutbox
 from reconciler.ports import Letter, Outbox
-from tests.adapters.test_ledger import RESULT, Told, ended, plan, postgres, started, told, url  # noqa: F401 - fixtures
+from tests.adapters.test_ledger import RESULT, Told, begun, ended, plan, postgres, started, told, url  # noqa: F401 - fixtures
 from tests.outside.happened import NOON
 
 SOON = NOON + timedelta(seconds=30)
@@ -185,15 +185,13 @@ def test_only_so_many_subjects_are_remembered(at, monkeypatch):
 
 def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path, told):  # noqa: F811
     address = f"sqlite:///{tmp_path}/ledger.db"
-    engine = create_engine(address)
-    with engine.connect() as connection, connection.begin():
+    with begun(address) as connection:
         schema.migrate(connection, "0001")
     ledger = open_at(address, told)
     ledger.begin(started(), plan())
     ledger.finish(ended(started()), RESULT)
     SqlOutbox(address, "trial", told).put([letter("a")], {}, NOON)
-    with engine.connect() as connection:
+    with begun(address) as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0003"
-    engine.dispose()
     assert len(ledger.runs("trial", 5)) == 1
     assert told == []

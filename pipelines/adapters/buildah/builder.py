@@ -126,9 +126,8 @@ class Buildah:
 
     async def _tidied(self, commands: tuple[list[str], ...]) -> None:
         for arguments in commands:
-            command = enclosed([*self._storage.command(), *arguments])
             async with self._storing:  # a layer that goes while an image of it comes would be missed
-                await ran(command, self._settings.variables(), lambda _: None, self._settings.root)
+                await self._storage.run(*arguments)
 
     async def _told(self, work: Path, arguments: list[str]) -> str:
         lines: list[str] = []

@@ -47,6 +47,10 @@ class Storage:
                 await self._check()
             self._ready = True
 
+    async def run(self, *arguments: str, driver: str = "") -> Finished:
+        """buildah over this storage, beside all builds: to look, and to tidy up."""
+        return await ran(enclosed([*self.command(driver), *arguments]), self._settings.variables(), lambda _: None, self._root)
+
     @asynccontextmanager
     async def used(self) -> AsyncIterator[None]:
         """Holds the storage while something is built in it. Raises BuilderMissing, BuildFailed where the disk is full."""
@@ -106,7 +110,7 @@ class Storage:
 
     async def _swept(self) -> None:
         for what in (["rm", "--all"], ["rmi", "--prune"]):
-            await ran(enclosed([*self.command(), *what]), self._settings.variables(), lambda _: None, self._root)
+            await self.run(*what)
         for left in (self._root / "tmp").iterdir():
             if not left.name.startswith("buildah-cache"):
                 await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
@@ -120,7 +124,7 @@ class Storage:
         self._driver = self._driver or next((each for each in DRIVERS if (self._root / "storage" / each).exists()), "")
         reasons = []
         for driver in (self._driver,) if self._driver else DRIVERS:
-            done, listed = await asyncio.gather(self._asked(driver, "version"), self._asked(driver, "images"))
+            done, listed = await asyncio.gather(self.run("version", driver=driver), self.run("images", driver=driver))
             found = re.search(r"Version:\s*(\d+)\.(\d+)", done.log)
             if not done.status and found and (int(found[1]), int(found[2])) < OLDEST:
                 raise BuilderMissing(f"buildah {found[1]}.{found[2]} is too old", "have buildah 1.28 or newer, such as Debian 12's")
@@ -130,9 +134,6 @@ class Storage:
             reasons.append(f"with {driver}: {listed.log.splitlines()[-1] if listed.last else f'status {listed.status}'}")
         where = "as root" if os.geteuid() == 0 else "without root"
         raise BuilderMissing(f"buildah does not work here {where}: {'; '.join(reasons)}", "give it CAP_SYS_ADMIN, or set `builder: dagger`")
-
-    async def _asked(self, driver: str, command: str) -> Finished:
-        return await ran(enclosed([*self.command(driver), command]), self._settings.variables(), lambda _: None, self._root)
 
     async def _after_a_crash(self) -> None:
         """A build that was begun and not ended, with nobody building: its process was killed."""

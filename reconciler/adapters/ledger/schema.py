@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select, text
 
 from reconciler.adapters.ledger.tables import VERSION, metadata
 
@@ -65,7 +65,7 @@ def version(connection: Connection) -> str:
     """What `alembic_version` says; empty for a database without tables of ours."""
     if not inspect(connection).has_table(_versions.name):
         return ""
-    return str(connection.scalar(text("SELECT version_num FROM alembic_version")) or "")
+    return str(connection.scalar(select(_versions.c.version_num)) or "")
 
 
 def _has_tables(connection: Connection) -> bool:
