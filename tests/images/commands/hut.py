@@ -73,7 +73,7 @@ class Hut(Shop):
             result = fleet(*arguments, cwd=self.root, **{**here, **env})
         return Done(result.exit_code, result.stdout, result.stderr)
 
-    async def building(self, *_: object) -> CopyBuilder:
+    async def building(self, *_: object, builds: bool) -> CopyBuilder:
         """Instead of one that needs a machine of its own."""
         return self.builder
 

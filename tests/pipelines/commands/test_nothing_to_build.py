@@ -262,7 +262,7 @@ class Reached(Exception):
 def builds(rest: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A scene in which builds say that they would look further."""
 
-    async def builder(*_: object) -> None:
+    async def builder(*_: object, builds: bool) -> None:
         raise Reached
 
     monkeypatch.setattr(equipment, "builder", builder)
